@@ -1,0 +1,58 @@
+# The few commands a person needs; `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+CARILLON := $(BIN)/carillon
+# The names of hosts and of this machine stay out of the lock files.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock"
+
+.PHONY: help setup demo up down test check format lock
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/installed $(CARILLON) ## Install everything into .venv, and a local RabbitMQ and MongoDB where no Docker runs
+	@$(CARILLON) setup
+
+demo: setup ## Start everything, send, show the report, stop
+	@$(CARILLON) demo
+
+up: setup ## Start everything and leave it running
+	@$(CARILLON) up
+
+down: $(CARILLON) ## Stop what `make up` started
+	@$(CARILLON) down
+
+test: setup ## Run every test against real servers
+	$(BIN)/python -m pytest
+
+check: .venv/installed ## Lint, format, types, imports and dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry .
+
+format: .venv/installed ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: .venv/installed ## Choose versions again and write the hashed requirements
+	$(COMPILE) --upgrade --group test --group dev pyproject.toml -o requirements.lock
+	$(COMPILE) --constraint requirements.lock pyproject.toml -o deploy/requirements.lock
+	$(COMPILE) --no-deps deploy/local/requirements.in -o deploy/local/requirements.lock
+	@! grep -nE 'https?://|file:' requirements.lock deploy/requirements.lock deploy/local/requirements.lock
+
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Carillon needs Python 3.11 or newer; set PYTHON=" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(CARILLON): deploy/local/carillon .venv/installed
+	@install -m 0755 deploy/local/carillon $@

@@ -1,0 +1,113 @@
+"""Speaks the HTTP API of Carillon (and any other JSON over HTTP): the only file of the command that knows httpx."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from services.cli.errors import RefusedError, UnreachableError
+from shared.flow.lane import Lane
+from shared.flow.report import Report, State
+from shared.flow.send import Problem, SendRequest
+
+PATIENCE: Final = timedelta(seconds=30)
+AT_ONCE: Final = 32
+"""Connections, and so requests in flight."""
+Json = dict[str, Any]
+
+
+class Status(BaseModel):
+    """A send as `GET /v1/sends/{id}` shows it; fields of a newer server are passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: str
+    state: State
+    lane: Lane
+    accepted_at: datetime
+    deadline: datetime
+    problems: tuple[Problem, ...] = ()
+    report: Report
+
+
+class Api:
+    """JSON over HTTP under one key. Made by `open_api`, which closes it; may be shared by any number of tasks."""
+
+    def __init__(self, client: httpx.AsyncClient, key: str | None) -> None:
+        self._client = client
+        self._key = key
+
+    def under(self, key: str) -> "Api":
+        """The same server under another key."""
+        return Api(self._client, key)
+
+    async def call(self, method: str, path: str, body: object = None) -> Json:
+        """The parsed answer. Raises RefusedError for an error status, UnreachableError if there was no answer."""
+        headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
+        try:
+            answer = await self._client.request(method, path, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            told = str(error) or type(error).__name__
+            raise UnreachableError(f"{self._client.base_url} does not answer: {told}") from error
+        if answer.is_error:
+            raise RefusedError(answer.status_code, _problem(answer))
+        found: Json = answer.json() if answer.content else {}
+        return found
+
+    async def create_app(self, name: str) -> Json:
+        """Needs the admin key. The answer holds the app's id and, this once, its two secrets."""
+        return await self.call("POST", "/v1/apps", {"name": name})
+
+    async def add_variant(self, app: str, platform: str, name: str, settings: Mapping[str, Any]) -> str:
+        """Needs the admin key. The variant's id."""
+        body = {"platform": platform, "name": name, "settings": dict(settings)}
+        return str((await self.call("POST", f"/v1/apps/{app}/variants", body))["id"])
+
+    async def register(self, device: Mapping[str, Any]) -> str:
+        """The device's id."""
+        return str((await self.call("POST", "/v1/devices", dict(device)))["id"])
+
+    async def device(self, id_: str) -> Json | None:
+        """A device that is registered, or None."""
+        try:
+            return await self.call("GET", f"/v1/devices/{id_}")
+        except RefusedError as refused:
+            if refused.status != httpx.codes.NOT_FOUND:
+                raise
+            return None
+
+    async def send(self, request: SendRequest) -> str:
+        """The id of the accepted send."""
+        body = request.model_dump(mode="json", exclude_unset=True)
+        return str((await self.call("POST", "/v1/sends", body))["id"])
+
+    async def status(self, send: str) -> Status:
+        """State and report of a send."""
+        return Status.model_validate(await self.call("GET", f"/v1/sends/{send}"))
+
+
+@asynccontextmanager
+async def open_api(url: str, key: str | None = None) -> AsyncIterator[Api]:
+    """An API for as long as the block runs."""
+    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+    async with httpx.AsyncClient(
+        base_url=url, limits=limits, timeout=PATIENCE.total_seconds(), trust_env=not _is_here(url)
+    ) as client:
+        yield Api(client, key)
+
+
+def _is_here(url: str) -> bool:
+    """Our own machine is never reached through a proxy, whatever the environment says."""
+    return httpx.URL(url).host in {"localhost", "127.0.0.1", "::1"}
+
+
+def _problem(answer: httpx.Response) -> Json:
+    try:
+        found = json.loads(answer.content)
+    except ValueError:
+        return {"detail": answer.text[:200] or answer.reason_phrase}
+    return found if isinstance(found, dict) else {"detail": str(found)}

@@ -1,0 +1,115 @@
+"""Works chunks: look up, attempt, close. A few at once; what fails three times for a reason of ours is closed as poison."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final
+
+import structlog
+
+from services.delivery.attempt import Attempts
+from services.delivery.catalog import Catalog
+from services.delivery.closing import Closer, patiently
+from services.delivery.held import Held
+from services.delivery.job import Found, Job
+from services.delivery.lookup import Lookup
+from services.delivery.passing import Passing
+from services.delivery.retry import Ended
+from services.delivery.tally import same_for_all
+from shared.flow.lane import Lane
+from shared.flow.record import Part
+from shared.flow.send import Duplicates
+from shared.flow.verdict import Fate
+from shared.runtime.clock import Clock
+from shared.runtime.life import Life
+from shared.runtime.metrics import Metrics
+from shared.store.connection import Store
+
+TRIES: Final = 3
+POISON: Final = "poison"
+UNKNOWN_OUTCOME: Final = "unknown_outcome"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What chunks stand on. `permits` bound how many are worked at once, by lane."""
+
+    store: Store
+    clock: Clock
+    metrics: Metrics
+    life: Life
+    catalog: Catalog
+    lookup: Lookup
+    attempts: Attempts
+    closer: Closer
+    passing: Passing
+    permits: dict[Lane, asyncio.Semaphore]
+    scale: float
+
+
+class Chunks:
+    """Lives as long as the process; shared by all its slices."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._on = wiring
+
+    async def work(self, jobs: Sequence[Job], lane: Lane, held: Held) -> set[str] | None:
+        """Works these chunks together and closes them with one record.
+
+        Returns the members that somebody else had closed first; None if they were not started, because the claim no
+        longer holds or the process is stopping.
+        """
+        async with self._on.permits[lane]:
+            if self._on.life.draining or not held.good(self._on.clock.now()):
+                return None
+            with self._on.metrics.in_flight_chunks.labels(jobs[0].route.platform).track_inprogress():
+                began = perf_counter()
+                lost = await self._surely(jobs, lane)
+            self._on.metrics.chunk_seconds.labels(jobs[0].route.platform).observe(perf_counter() - began)
+            return lost
+
+    async def _surely(self, jobs: Sequence[Job], lane: Lane) -> set[str]:
+        """A bundle that fails is worked one by one; a chunk that fails three times is poison."""
+        for left in reversed(range(1 if len(jobs) > 1 else TRIES)):
+            try:
+                return await self._once(jobs, lane)
+            except Exception:
+                log.exception("chunk_failed", members=len(jobs), tries_left=left)
+        if len(jobs) == 1:
+            return await self.close_as_poison(jobs[0], lane)
+        lost: set[str] = set()
+        for one in jobs:
+            lost |= await self._surely([one], lane)
+        return lost
+
+    async def _once(self, jobs: Sequence[Job], lane: Lane) -> set[str]:
+        found = await patiently(lambda: self._on.lookup.find(jobs))
+        work = [(one, found[one.member]) for one in jobs if one.member in found]
+        barred = await self._barred([one for one, _ in work])
+        parts = await self._on.attempts.run([pair for pair in work if pair[0].member not in barred])
+        parts += [self._ended(one, there, UNKNOWN_OUTCOME) for one, there in work if one.member in barred]
+        if not parts:
+            return set()
+        return await self._on.closer.close(parts, {one.send.key: one.send for one in jobs}, lane)
+
+    async def _barred(self, jobs: Sequence[Job]) -> set[str]:
+        """Of the sends that must never repeat: the chunks that were started before, by whomever."""
+        never = [one.member for one in jobs if one.send.request.duplicates is Duplicates.NEVER]
+        if not never:
+            return set()
+        fresh = await self._on.store.started.mark(never, self._on.clock.now())
+        return set(never) - fresh
+
+    async def close_as_poison(self, job: Job, lane: Lane) -> set[str]:
+        """Closes a chunk as failed, with a copy to the dead letters for whoever mends it."""
+        found = await patiently(lambda: self._on.lookup.find([job]))
+        part = self._ended(job, found.get(job.member, Found([])), POISON)
+        lost = await self._on.closer.close([part], {job.send.key: job.send}, lane)
+        await self._on.passing.dead_letter(job.member, lane, POISON)
+        return lost
+
+    def _ended(self, job: Job, found: Found, reason: str) -> Part:
+        return same_for_all(job, found, self._on.clock.now(), self._on.scale, Ended(Fate.FAILED, reason))

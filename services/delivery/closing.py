@@ -1,0 +1,163 @@
+"""Closes chunks: the record first, by one insert; then what is derived from it, which may be repeated or get lost.
+
+Answers in ─▶ record (majority) ─▶ retries and result published ─▶ the worker acks.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import structlog
+
+from services.delivery.tally import members_of
+from shared.bus.connection import Bus
+from shared.bus.delay import step_past, wait_queue
+from shared.bus.errors import BusError
+from shared.bus.topology import DEFAULT, RESULTS, results_key, slices_queue
+from shared.flow.envelope import ChunksDone, SliceDue, SlicesDue
+from shared.flow.identity import retry_slice_id
+from shared.flow.lane import Lane
+from shared.flow.record import Part, Record
+from shared.flow.send import Send
+from shared.flow.verdict import Fate
+from shared.runtime.clock import Clock
+from shared.runtime.metrics import Metrics
+from shared.store.connection import Store
+from shared.store.errors import Lost, StoreAway
+
+PATIENCE: Final = (0.1, 0.2, 0.5, 1, 2, 5)
+"""Seconds between tries while the store is away; what was sent must not be forgotten, so the tries never end."""
+RETRIES_IN_A_MESSAGE: Final = 100
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What closing stands on."""
+
+    store: Store
+    bus: Bus
+    clock: Clock
+    metrics: Metrics
+    scale: float
+
+
+class Closer:
+    """Lives as long as the process; shared by all its chunks."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._on = wiring
+
+    async def close(self, parts: Sequence[Part], sends: dict[str, Send], lane: Lane) -> set[str]:
+        """Records these parts together, then publishes what follows; returns the members that others had closed."""
+        lost: set[str] = set()
+        try:
+            await self._insert(parts)
+        except Lost as conflict:
+            lost = conflict.members
+            await self._conflicts([part for part in parts if part.member in lost])
+            remaining = [part for part in parts if part.member not in lost]
+            for part in remaining:
+                if not await self._alone(part):
+                    lost.add(part.member)
+            ours = [part for part in remaining if part.member not in lost]
+            for part in ours:
+                await self._derive([part], sends, lane)
+        else:
+            await self._derive(parts, sends, lane)
+        return lost
+
+    async def _alone(self, part: Part) -> bool:
+        try:
+            await self._insert([part])
+        except Lost:
+            await self._conflicts([part])
+            return False
+        return True
+
+    async def _insert(self, parts: Sequence[Part]) -> None:
+        record = Record(id=parts[0].member, at=self._on.clock.now(), parts=tuple(parts))
+        await patiently(lambda: self._on.store.records.insert(record))
+        for part in parts:
+            self._count(part)
+
+    async def _derive(self, parts: Sequence[Part], sends: dict[str, Send], lane: Lane) -> None:
+        """Retries and the result. What fails here does not hold the ack: the sweep derives it again."""
+        by_send = {part.send: sends[part.send] for part in parts}
+        done = ChunksDone(
+            lane=lane,
+            record=parts[0].member,
+            members=members_of(parts),
+            small=all(send.small for send in by_send.values()),
+        )
+        try:
+            await self._retries(parts, by_send, lane)
+            await self._on.bus.publish(RESULTS, results_key(lane, parts[0].app), done.model_dump_json().encode())
+        except (BusError, StoreAway) as error:
+            log.warning("derived_later", record=done.record, error=str(error))
+
+    async def _retries(self, parts: Sequence[Part], sends: dict[str, Send], lane: Lane) -> None:
+        due: dict[str, list[SliceDue]] = defaultdict(list)
+        now = self._on.clock.now()
+        for part in parts:
+            for debt in part.owed:
+                step = step_past(debt.due - now, self._on.scale)
+                if step is None:
+                    send = sends[part.send]
+                    await self._on.store.schedule.check_by(send, debt.due, debt.due - now)
+                else:
+                    queue = wait_queue(slices_queue(part.platform, lane), step)
+                    due[queue].append(SliceDue(id=retry_slice_id(part.member, debt.step)))
+        for queue, slices in due.items():
+            for start in range(0, len(slices), RETRIES_IN_A_MESSAGE):
+                some = SlicesDue(slices=tuple(slices[start : start + RETRIES_IN_A_MESSAGE]))
+                await self._on.bus.publish(DEFAULT, queue, some.model_dump_json(exclude_defaults=True).encode())
+
+    def _count(self, part: Part) -> None:
+        self._on.metrics.chunks.labels(part.platform).inc()
+        for count in part.counts:
+            self._on.metrics.notifications.labels(part.platform, str(count.fate), count.reason).inc(count.n)
+
+    async def _conflicts(self, ours: Sequence[Part]) -> None:
+        """Counts devices that ended one way here and another way in the record that won."""
+        self._on.metrics.records_lost.inc(len(ours))
+        theirs = await patiently(lambda: self._on.store.records.parts([part.member for part in ours]))
+        for part in ours:
+            winner = theirs.get(part.member)
+            if winner is not None and not winner.closing and not part.closing:
+                conflicts = conflicting(part, winner)
+                self._on.metrics.chunk_conflicts.inc(conflicts)
+                if conflicts:
+                    log.warning("chunk_conflict", member=part.member, devices=conflicts)
+
+
+def conflicting(one: Part, other: Part) -> int:
+    """How many devices are terminal in both with different verdicts, `failed` left out. A device not listed is delivered."""
+    first, second = _fates(one), _fates(other)
+    open_ = {device for part in (one, other) for debt in part.owed for device in debt.devices}
+    return sum(
+        first.get(device, Fate.DELIVERED) != second.get(device, Fate.DELIVERED)
+        and Fate.FAILED not in (first.get(device), second.get(device))
+        for device in (set(first) | set(second)) - open_
+    )
+
+
+def _fates(part: Part) -> dict[bytes, Fate]:
+    return {one.device: one.fate for one in part.undelivered}
+
+
+async def patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Does it as soon as the store is there; only cancelling ends the tries."""
+    tries = 0
+    while True:
+        try:
+            return await work()
+        except StoreAway as error:
+            log.warning("store_away", error=type(error).__name__)
+            await asyncio.sleep(PATIENCE[min(tries, len(PATIENCE) - 1)])
+            tries += 1
+

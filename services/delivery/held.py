@@ -1,0 +1,52 @@
+"""The slices that this process works on: who waits for them, and whether the claim on them still holds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.bus.incoming import Incoming
+from shared.store.claims import Claim
+
+MARGIN: Final = timedelta(seconds=1)
+"""A chunk is started only while the claim has longer than this, by our own clock."""
+
+
+@dataclass(slots=True)
+class Held:
+    """Slices under one claim of ours. `messages` are acked together when the last chunk is recorded."""
+
+    claim: Claim
+    until: datetime
+    messages: list[Incoming] = field(default_factory=list)
+    lost: bool = False
+
+    def good(self, now: datetime) -> bool:
+        """Whether another chunk may be started."""
+        return not self.lost and now < self.until - MARGIN
+
+
+class Table:
+    """All that this process holds, by slice. Not shared with other processes: claims are for that."""
+
+    def __init__(self) -> None:
+        self._by_slice: dict[str, Held] = {}
+
+    def find(self, slices: Iterable[str]) -> Held | None:
+        """What we hold of these slices, if any."""
+        return next((self._by_slice[one] for one in slices if one in self._by_slice), None)
+
+    def add(self, held: Held) -> None:
+        """From now on a second message for one of these slices waits."""
+        for one in held.claim.members:
+            self._by_slice[one] = held
+
+    def remove(self, held: Held) -> None:
+        """The work is over, done or not."""
+        for one in held.claim.members:
+            if self._by_slice.get(one) is held:
+                del self._by_slice[one]
+
+    def all(self) -> list[Held]:
+        """Each claim once."""
+        return list({held.claim.id: held for held in self._by_slice.values()}.values())

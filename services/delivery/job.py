@@ -1,0 +1,49 @@
+"""A chunk as work: what a member id means, once the send and its plan are at hand."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.flow.device import Device
+from shared.flow.identity import parent_of, root_of
+from shared.flow.plan import ListRange, Plan, PlannedRoute, ShardRange, chunk_of
+from shared.flow.send import Send
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One chunk to work: the member that its record closes, and where its devices are."""
+
+    member: str
+    send: Send
+    route: PlannedRoute
+    where: ShardRange | ListRange
+    """The range of the chunk; for a retry, that of the first attempt it descends from."""
+    parent: tuple[str, int] | None = None
+    """For a retry: the member whose record lists its devices, and the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The devices of a job, and those it accounts for but must not send to, with the reason."""
+
+    devices: list[Device]
+    suppressed: list[tuple[bytes, str]] = field(default_factory=list)
+    looked_up_at: datetime | None = None
+
+    @property
+    def matched(self) -> int:
+        """How many notifications the job accounts for."""
+        return len(self.devices) + len(self.suppressed)
+
+
+def job(member: str, send: Send, plan: Plan) -> Job:
+    """What this member means. Raises `LookupError` for one that does not follow from the plan."""
+    route_number, slice_number = root_of(member)
+    chunk = int(member.split("/", 2)[1].split("~", 1)[0])
+    route = plan.routes[route_number]
+    if not (slice_number < len(route.chunks) and chunk < route.chunks[slice_number]):
+        message = f"{member} does not follow from its plan"
+        raise LookupError(message)
+    slice_ = member.rsplit("/", 1)[0]
+    parent = parent_of(slice_) if "~" in slice_ else None
+    return Job(member, send, route, chunk_of(route, slice_number, chunk), parent)

@@ -1,0 +1,76 @@
+"""Claims as this process holds them: taken before work, renewed all in one go, handed back on drain."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from services.delivery.held import Held, Table
+from shared.bus.incoming import Incoming
+from shared.runtime.clock import Clock
+from shared.runtime.metrics import Metrics
+from shared.store.claims import Held as HeldByAnother
+from shared.store.connection import Store
+from shared.store.errors import StoreAway
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """Lives as long as the process; shared by all its slices."""
+
+    platform: str
+    store: Store
+    clock: Clock
+    metrics: Metrics
+    owner: str
+    length: timedelta
+    table: Table
+
+    async def take(self, slices: Sequence[str]) -> Held | datetime:
+        """These slices under one claim of ours, or until when somebody else has (one of) them."""
+        now = self.clock.now()
+        taken = await self.store.claims.take(slices, self.owner, now, now + self.length)
+        return taken.until if isinstance(taken, HeldByAnother) else Held(taken, now + self.length)
+
+    @contextlib.contextmanager
+    def holding(self, held: Held, incoming: Incoming) -> Iterator[None]:
+        """While inside, a second message for these slices waits and is acked with the first."""
+        held.messages.append(incoming)
+        self.table.add(held)
+        try:
+            yield
+        finally:
+            self.table.remove(held)
+
+    async def hand_back(self, held: Held) -> None:
+        """On drain: the claim ends and every message goes back, so that another worker goes on at once."""
+        with contextlib.suppress(StoreAway):
+            await self.store.claims.hand_back(self.owner, [held.claim.id], self.clock.now())
+        for message in held.messages:
+            await message.requeue()
+
+    async def renew(self) -> None:
+        """Prolongs every claim well before its end, until cancelled; one that is no longer ours stops its slice."""
+        while True:
+            await asyncio.sleep(self.length.total_seconds() / 3)
+            held = self.table.all()
+            if held:
+                await self._renew(held)
+
+    async def _renew(self, held: list[Held]) -> None:
+        until = self.clock.now() + self.length
+        try:
+            gone = await self.store.claims.renew(self.owner, [one.claim.id for one in held], until)
+        except StoreAway as error:
+            log.warning("claims_not_renewed", error=type(error).__name__)
+            return
+        for one in held:
+            one.lost = one.lost or one.claim.id in gone
+            if not one.lost:
+                one.until = until
+        self.metrics.claims_lost.labels(self.platform).inc(len(gone))

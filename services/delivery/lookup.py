@@ -1,0 +1,102 @@
+"""Finds the devices of chunks: a range of the registry, named recipients, or what a record still owes.
+
+Jobs of one bundle that ask the same kind of question are asked together: one query for all of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from services.delivery.job import Found, Job
+from shared.flow.device import Device
+from shared.flow.identity import device_id
+from shared.flow.plan import ListRange, ShardRange
+from shared.flow.record import Part
+from shared.runtime.clock import Clock
+from shared.store.connection import Store
+
+GONE = "gone"
+REASSIGNED = "reassigned"
+
+
+class Lookup:
+    """The registry as chunks ask for it. Stateless; may be shared."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def find(self, jobs: Sequence[Job]) -> dict[str, Found]:
+        """The devices of each job, by member. A retry whose parent is not visible is left out."""
+        found: dict[str, Found] = {}
+        together: dict[tuple[str, str, str], list[Job]] = defaultdict(list)
+        parents = await self._parents(jobs)
+        for one in jobs:
+            if one.parent is not None:
+                if one.parent[0] in parents:
+                    found[one.member] = await self._owed(one, parents[one.parent[0]])
+            elif self._simple_users(one):
+                together[one.send.app, one.route.variant, "users"].append(one)
+            else:
+                found[one.member] = await self._first(one)
+        for (app, variant, _), group in together.items():
+            found.update(await self._users_together(app, variant, group))
+        return found
+
+    @staticmethod
+    def _simple_users(job: Job) -> bool:
+        audience = job.send.request.audience
+        return audience.users is not None and job.send.small and audience.tags is None
+
+    async def _parents(self, jobs: Sequence[Job]) -> dict[str, Part]:
+        members = [job.parent[0] for job in jobs if job.parent is not None]
+        return await self._store.records.parts(members) if members else {}
+
+    async def _users_together(self, app: str, variant: str, jobs: list[Job]) -> dict[str, Found]:
+        """One query for the users of many small sends; a device belongs to every send that names its user."""
+        at = self._clock.now()
+        users = {user for job in jobs for user in job.send.request.audience.users or ()}
+        devices: dict[str | None, list[Device]] = defaultdict(list)
+        for device in await self._store.devices.of_users(app, variant, sorted(users), None):
+            devices[device.user].append(device)
+        return {
+            job.member: Found(
+                [device for user in job.send.request.audience.users or () for device in devices[user]], looked_up_at=at
+            )
+            for job in jobs
+        }
+
+    async def _first(self, job: Job) -> Found:
+        at = self._clock.now()
+        return Found(await self._devices(job), looked_up_at=at)
+
+    async def _devices(self, job: Job) -> list[Device]:
+        app, variant, audience = job.send.app, job.route.variant, job.send.request.audience
+        if isinstance(job.where, ShardRange):
+            return await self._store.devices.in_range(app, variant, job.where, audience)
+        names = await self._store.lists.named(job.send, variant, job.where)
+        if audience.tokens is not None:
+            return [Device(device_id(variant, f"t:{token}"), token) for token in names]
+        if audience.users is not None:
+            return await self._store.devices.of_users(app, variant, names, audience.tags)
+        return await self._store.devices.by_id(app, variant, [bytes.fromhex(n) for n in names], audience.tags)
+
+    async def _owed(self, job: Job, parent: Part) -> Found:
+        """Every device that the parent record lists: to be sent to, or suppressed because it is gone or another's."""
+        at = self._clock.now()
+        step = job.parent[1] if job.parent else -1
+        owed = next((debt.devices for debt in parent.owed if debt.step == step), ())
+        app, variant, audience = job.send.app, job.route.variant, job.send.request.audience
+        if audience.tokens is not None:
+            known = {device.id: device for device in await self._devices(job)}
+            devices = [known[device] for device in owed if device in known]
+        else:
+            users = None
+            if audience.users is not None and isinstance(job.where, ListRange):
+                users = await self._store.lists.named(job.send, variant, job.where)
+            devices = await self._store.devices.by_id(app, variant, owed, users=users)
+        missing = set(owed) - {device.id for device in devices}
+        if not missing:
+            return Found(devices, looked_up_at=at)
+        still = await self._store.devices.registered(app, variant, list(missing))
+        suppressed = [(device, REASSIGNED if device in still else GONE) for device in sorted(missing)]
+        return Found(devices, suppressed, looked_up_at=at)

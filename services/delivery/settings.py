@@ -1,0 +1,34 @@
+"""What a delivery process is told from outside."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from shared.providers.registry import platforms
+from shared.runtime.settings import Common
+
+
+class DeliverySettings(Common):
+    """Settings of one delivery process: one platform a process, as many processes as needed."""
+
+    platform: str = Field(description="which platform this process delivers to: apns, fcm")
+    transport: Literal["library"] = Field(default="library", description="how requests are sent: library")
+    provider_ca_file: Path | None = Field(
+        default=None, description="CA certificates to trust instead of the system's, PEM; for rehearsals"
+    )
+    chunks_in_flight: int = Field(
+        default=8, ge=2, le=256, description="chunks worked at once; after a kill, what they held may repeat"
+    )
+    chunks_for_now: int = Field(default=2, ge=1, description="of these, how many are kept for the lane `now`")
+    lease_seconds: float = Field(
+        default=30, ge=1, description="how long a claim lasts; after a kill, slices are taken over when it ran out"
+    )
+
+    @field_validator("platform")
+    @classmethod
+    def _known(cls, platform: str) -> str:
+        if platform not in platforms():
+            message = f"there is no such platform; there are {', '.join(platforms())}"
+            raise ValueError(message)
+        return platform

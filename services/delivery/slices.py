@@ -1,0 +1,123 @@
+"""Works slices to their end: claimed, every open chunk worked, the message acked last.
+
+A bundle of small slices is worked as one: one look-up, one record. A bundle that comes back, or that meets a slice
+somebody works on, is taken apart: its members are published alone, confirmed, then the bundle is acked.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from services.delivery.catalog import Catalog
+from services.delivery.chunks import Chunks
+from services.delivery.held import Held
+from services.delivery.job import Job
+from services.delivery.leases import Leases
+from services.delivery.opening import open_jobs
+from services.delivery.passing import Passing
+from shared.bus.incoming import Incoming
+from shared.flow.envelope import SliceDue
+from shared.flow.identity import member_id, root_of
+from shared.flow.lane import Lane
+from shared.runtime.life import Life
+from shared.store.connection import Store
+
+POISON: Final = 3
+"""A claim that ran out and was taken over so often without a new record marks what kills its workers."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """Lives as long as the process; shared by all its messages."""
+
+    store: Store
+    life: Life
+    catalog: Catalog
+    leases: Leases
+    passing: Passing
+    chunks: Chunks
+
+    async def bundle(self, slices: Sequence[SliceDue], incoming: Incoming, lane: Lane) -> None:
+        """Many small slices, or retries, as one."""
+        jobs = await open_jobs(slices, self.catalog, self.store)
+        names = [one.member.rsplit("/", 1)[0] for one in jobs]
+        whole = all(one.parent is not None or one.send.small for one in jobs)
+        if incoming.redelivered or not whole or self.leases.table.find(names) is not None:
+            await self.passing.alone(slices, lane)
+        elif jobs:
+            held = await self.leases.take(names)
+            if isinstance(held, datetime):
+                await self.passing.alone(slices, lane, held)
+            else:
+                with self.leases.holding(held, incoming):
+                    worked = await self.chunks.work(jobs, lane, held)
+                if worked is None and self.life.draining:
+                    await self.leases.hand_back(held)
+                    return
+                if worked is None:
+                    await self.passing.alone(slices, lane, held.until)
+                await _ack(held.messages)
+        await incoming.ack()
+
+    async def slice(self, due: SliceDue, incoming: Incoming, lane: Lane) -> None:
+        """One slice, or the one chunk of it that the message narrows it to."""
+        name = due.id if due.chunks is None else member_id(due.id, due.chunks[0])
+        already = self.leases.table.find([name])
+        if already is not None:
+            already.messages.append(incoming)
+            return
+        jobs = await open_jobs([due], self.catalog, self.store)
+        held = await self.leases.take([name]) if jobs else None
+        if isinstance(held, datetime):
+            await self.passing.past(due, lane, held)
+        elif held is not None and not await self._poisonous(held, due, jobs, lane):
+            await self._work(held, due, jobs, incoming, lane)
+            return
+        await incoming.ack()
+
+    async def _work(self, held: Held, due: SliceDue, jobs: list[Job], incoming: Incoming, lane: Lane) -> None:
+        """Every open chunk, several at once. A lost claim or a lost insert stops the slice: a copy goes to wait."""
+        with self.leases.holding(held, incoming):
+            results = await asyncio.gather(*(self.chunks.work([one], lane, held) for one in jobs))
+        unfinished = any(result is None for result in results)
+        if unfinished and self.life.draining:
+            await self.leases.hand_back(held)
+            return
+        if unfinished or any(results):
+            await self.passing.past(due, lane, held.until)
+        await _ack(held.messages)
+
+    async def _poisonous(self, held: Held, due: SliceDue, jobs: list[Job], lane: Lane) -> bool:
+        """Isolates what kills its workers: the slice goes on chunk by chunk; a chunk is closed as poison."""
+        if held.claim.takeovers < POISON:
+            return False
+        closed = _of(jobs[0], due) - len(jobs)
+        if closed > held.claim.seen:
+            await self.store.claims.progressed(held.claim, closed)
+            return False
+        if len(jobs) > 1:
+            log.error("slice_taken_apart", slice=due.id, takeovers=held.claim.takeovers)
+            alone = [SliceDue(id=due.id, chunks=(int(one.member.rsplit("/", 1)[1]),)) for one in jobs]
+            await self.passing.alone(alone, lane)
+        else:
+            log.error("poison", member=jobs[0].member, takeovers=held.claim.takeovers)
+            await self.chunks.close_as_poison(jobs[0], lane)
+        return True
+
+
+def _of(one: Job, due: SliceDue) -> int:
+    """How many chunks the message is about."""
+    if due.chunks is not None or one.parent is not None:
+        return 1
+    return one.route.chunks[root_of(one.member)[1]]
+
+
+async def _ack(messages: Sequence[Incoming]) -> None:
+    for message in messages:
+        await message.ack()

@@ -1,0 +1,109 @@
+"""Adds up what became of a chunk's notifications: decides each fate by the retry policy and makes the record's part. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.delivery.job import Found, Job
+from services.delivery.retry import Ended, Later
+from shared.bus.delay import step_for
+from shared.flow.device import Device
+from shared.flow.record import LATENCY_BOUNDS, Count, Owed, Part, Undelivered
+from shared.flow.verdict import Answer, Delivered, Fate, Outcome, Unregistered, Verdict
+
+LONG_WAIT_GRAIN = timedelta(minutes=1)
+"""Waits that no wait queue is long enough for are due at whole multiples of this."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """One chunk being added up."""
+
+    job: Job
+    found: Found
+    now: datetime
+    scale: float
+    counts: Counter[tuple[Fate, str]] = field(default_factory=Counter)
+    undelivered: list[Undelivered] = field(default_factory=list)
+    debts: dict[tuple[datetime, str], list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    latency: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS) + 1))
+    answered: bool = False
+
+    def add(self, device: Device, outcome: Outcome | None, verdict: Verdict | None, decision: Ended | Later) -> None:
+        """One notification: its last outcome and verdict (None if nothing was sent) and what the policy decided."""
+        if isinstance(outcome, Answer):
+            self.answered = True
+            self.latency[_bucket(outcome.seconds)] += 1
+        if isinstance(verdict, Delivered):
+            self.counts[Fate.DELIVERED, ""] += 1
+        elif isinstance(decision, Ended):
+            since = verdict.since if isinstance(verdict, Unregistered) else None
+            self.end(device.id, decision, since)
+        else:
+            self._owe(device.id, decision)
+
+    def end(self, device: bytes, ended: Ended, since: datetime | None = None) -> None:
+        """One notification that ended without a delivery."""
+        self.counts[ended.fate, ended.reason] += 1
+        self.undelivered.append(Undelivered(device=device, fate=ended.fate, reason=ended.reason, since=since))
+
+    def _owe(self, device: bytes, later: Later) -> None:
+        due = self.now + rounded(later.wait, self.scale)
+        if due > self.job.send.deadline:
+            self.end(device, Ended(Fate.EXPIRED, later.reason))
+        else:
+            self.debts[due, later.reason].append(device)
+
+    def part(self) -> Part:
+        """The chunk's part of a record."""
+        for device, reason in self.found.suppressed:
+            self.end(device, Ended(Fate.SUPPRESSED, reason))
+        debts = sorted(self.debts.items())
+        return Part(
+            member=self.job.member,
+            send=self.job.send.key,
+            app=self.job.send.app,
+            variant=self.job.route.variant,
+            platform=self.job.route.platform,
+            matched=self.found.matched,
+            counts=tuple(Count(fate=fate, reason=reason, n=n) for (fate, reason), n in sorted(self.counts.items())),
+            undelivered=tuple(self.undelivered),
+            owed=tuple(
+                Owed(step=step, due=due, reason=reason, devices=tuple(devices))
+                for step, ((due, reason), devices) in enumerate(debts)
+            ),
+            latency=tuple(self.latency) if self.answered else (),
+            looked_up_at=self.found.looked_up_at or self.now,
+            first_answer_at=self.now if self.answered else None,
+            last_answer_at=self.now if self.answered else None,
+        )
+
+
+def rounded(wait: timedelta, scale: float) -> timedelta:
+    """A wished wait as it will really be: up to a step of the ladder, or to whole minutes above it; then scaled."""
+    step = step_for(wait, scale)
+    if step is not None:
+        return step.ttl
+    grains = -(-wait // LONG_WAIT_GRAIN)
+    return grains * LONG_WAIT_GRAIN / scale
+
+
+def same_for_all(job: Job, found: Found, now: datetime, scale: float, ended: Ended) -> Part:
+    """A part in which every device has the same fate."""
+    tally = Tally(job, found, now, scale)
+    for device in found.devices:
+        tally.end(device.id, ended)
+    return tally.part()
+
+
+def _bucket(seconds: float) -> int:
+    for place, bound in enumerate(LATENCY_BOUNDS):
+        if seconds <= bound:
+            return place
+    return len(LATENCY_BOUNDS)
+
+
+def members_of(parts: Sequence[Part]) -> tuple[str, ...]:
+    """The members that a record of these parts closes."""
+    return tuple(part.member for part in parts)

@@ -1,0 +1,219 @@
+"""The library transport on aioapns. A yardstick with known faults, held in bounds from outside:
+
+* it resends by itself what a lost connection had in flight: one attempt only, and what is lost is an unknown outcome;
+* it assumes 1,000 streams and ignores flow control: a gate lets through what the peer allows, one until the first answer;
+* it never returns flow-control credit, so a connection hangs after 65,535 bytes of errors: replaced well before;
+* it loses resets and errors without a body: a timer ends the wait, and the connection is replaced.
+
+It makes headers from fields and drops what it does not know, `Retry-After` among it.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from time import perf_counter, time
+from types import SimpleNamespace
+from typing import Any, Final
+
+from aioapns import NotificationRequest
+from aioapns.connection import APNsBaseConnectionPool, APNsTLSClientProtocol, AuthorizationHeaderProvider
+from aioapns.exceptions import MaxAttemptsExceeded
+
+from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel
+from services.delivery.transport.tls import client_context, trouble
+from shared.flow.verdict import Answer, NotProcessed, Outcome, OutcomeUnknown
+from shared.providers.contract import Headers, Origin, Request
+
+IN_FLIGHT: Final = 100
+ERRORS_A_CONNECTION: Final = 500
+"""An error body has about 60 bytes; a connection hangs when 65,535 bytes of them have come in."""
+LOOK_AGAIN: Final = 0.002
+"""Seconds between looks at whether the peer allows another request: aioapns tells nobody."""
+
+
+class _Authorization(AuthorizationHeaderProvider):
+    """Hands aioapns our authorization, which all replicas share, instead of one that it makes per connection."""
+
+    value = ""
+
+    def get_header(self) -> str:
+        return self.value
+
+
+class _Pool(APNsBaseConnectionPool):
+    """One connection to one origin, with our TLS context, host, port and authorization."""
+
+    def __init__(self, origin: Origin, ca_file: Path | None) -> None:
+        super().__init__(topic="", max_connections=1, max_connection_attempts=1)
+        self.ssl_context = client_context(origin, ca_file, "h2")
+        where = {"APNS_SERVER": origin.host, "APNS_PORT": origin.port, "INACTIVITY_TIME": 3600}
+        self.protocol_class = type("Protocol", (APNsTLSClientProtocol,), where)
+        self.authorization = _Authorization()
+        self.failure: BaseException | None = None
+        self.used = False
+
+    async def create_connection(self) -> Any:  # noqa: ANN401  # aioapns' own type is not exported
+        provider = self.authorization if self.authorization.value else None
+        lost: Any = self.discard_connection
+        make = partial(self.protocol_class, "", self.loop, lost, provider)
+        host, port = self.protocol_class.APNS_SERVER, self.protocol_class.APNS_PORT
+        try:
+            _, protocol = await self.loop.create_connection(make, host, port, ssl=self.ssl_context)
+        except OSError as error:
+            self.failure = error
+            raise
+        self.used = True
+        return protocol
+
+
+class _Connection:
+    """One connection and its gate. Replaced, never reopened."""
+
+    def __init__(self, origin: Origin, ca_file: Path | None) -> None:
+        self._pool = _Pool(origin, ca_file)
+        self._gate = asyncio.Lock()
+        self._answered = False
+        self._in_flight = 0
+        self._errors = 0
+        self._retired = False
+        self._tasks: set[asyncio.Task[Outcome]] = set()
+
+    @property
+    def usable(self) -> bool:
+        """Whether new requests may go this way."""
+        lost = self._pool.used and not self._pool.connections
+        return not (self._retired or lost or self._pool.failure)
+
+    async def send(self, headers: Headers, request: Request) -> Outcome:
+        """One outcome. A late request is left to itself: cancelling it would make aioapns drop the connection."""
+        async with self._gate:
+            await self._room(len(request.body))
+            self._in_flight += 1
+            self._pool.authorization.value = dict(headers).get("authorization", "")
+            task = asyncio.ensure_future(self._ask(headers, request))
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+        await asyncio.wait({task}, timeout=REQUEST_TIMEOUT.total_seconds())
+        if not task.done():
+            self.retire()
+            return OutcomeUnknown("timeout")
+        outcome = task.result()
+        if isinstance(outcome, Answer):
+            self._answered = True
+            self._errors += outcome.status != 200  # noqa: PLR2004  # the status that is no error
+            if self._errors >= ERRORS_A_CONNECTION:
+                self.retire()
+        return outcome
+
+    async def _room(self, size: int) -> None:
+        """Waits until the peer allows one more stream and so many bytes."""
+        while self._in_flight:
+            connection = self._pool.connections[0] if self._pool.connections else None
+            if self._pool.used and connection is None:
+                return
+            if connection is not None and self._answered:
+                allowed = min(IN_FLIGHT, connection.free_channels.bound)
+                if self._in_flight < allowed and connection.conn.outbound_flow_control_window >= 2 * size:
+                    return
+            await asyncio.sleep(LOOK_AGAIN)
+
+    def _done(self, task: asyncio.Task[Outcome]) -> None:
+        self._tasks.discard(task)
+        self._in_flight -= 1
+        if self._retired and not self._in_flight:
+            self._pool.close()
+
+    def retire(self) -> None:
+        """No new requests; closed when the last one in flight has its answer."""
+        self._retired = True
+        if not self._in_flight:
+            self._pool.close()
+
+    async def close(self) -> None:
+        """Closes at once, whatever is in flight."""
+        self._retired = True
+        self._pool.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _ask(self, headers: Headers, request: Request) -> Outcome:
+        began = perf_counter()
+        try:
+            result = await self._pool.send_notification(_notification(headers, request))
+        except MaxAttemptsExceeded:
+            if self._pool.failure is not None:
+                return NotProcessed("no_connection", trouble(self._pool.failure))
+            return OutcomeUnknown("connection_lost")
+        except Exception as error:  # noqa: BLE001  # errors of h2 and of the standard library escape from aioapns
+            return OutcomeUnknown(type(error).__name__)
+        return Answer(int(result.status), {"apns-id": result.notification_id}, _body(result), perf_counter() - began)
+
+
+class AioapnsTransport:
+    """One connection per origin at a time. `open_aioapns` closes it."""
+
+    def __init__(self, ca_file: Path | None) -> None:
+        self._ca_file = ca_file
+        self._connections: dict[Origin, _Connection] = {}
+        self._replaced: list[_Connection] = []
+
+    async def send(self, parcels: Sequence[Parcel]) -> list[list[Outcome]]:
+        """One outcome for each request."""
+        for parcel in parcels:
+            if parcel.fresh and parcel.origin in self._connections:
+                self._connections[parcel.origin].retire()
+        return [
+            list(await asyncio.gather(*(self._connection(p.origin).send(p.headers, one) for one in p.requests)))
+            for p in parcels
+        ]
+
+    def _connection(self, origin: Origin) -> _Connection:
+        current = self._connections.get(origin)
+        if current is None or not current.usable:
+            if current is not None:
+                current.retire()
+            current = self._connections[origin] = _Connection(origin, self._ca_file)
+        return current
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        for connection in self._connections.values():
+            await connection.close()
+
+
+def _notification(headers: Headers, request: Request) -> NotificationRequest:
+    """Our request in aioapns' fields. Its enumeration of push types is short; it only reads their `value`."""
+    fields = dict((*headers, *request.headers))
+    push_type: Any = SimpleNamespace(value=fields["apns-push-type"]) if "apns-push-type" in fields else None
+    expiration, priority = fields.get("apns-expiration"), fields.get("apns-priority")
+    return NotificationRequest(
+        request.path.rsplit("/", 1)[1],
+        json.loads(request.body),
+        fields.get("apns-id"),
+        None if expiration is None else int(expiration) - int(time()),
+        None if priority is None else int(priority),
+        fields.get("apns-collapse-id"),
+        push_type,
+        apns_topic=fields.get("apns-topic"),
+    )
+
+
+def _body(result: Any) -> bytes:  # noqa: ANN401  # aioapns is untyped here
+    body = {"reason": result.description} if result.description else {}
+    if result.timestamp:
+        body["timestamp"] = result.timestamp
+    return json.dumps(body).encode() if body else b""
+
+
+@asynccontextmanager
+async def open_aioapns(ca_file: Path | None) -> AsyncIterator[AioapnsTransport]:
+    """The transport, closed at the end."""
+    transport = AioapnsTransport(ca_file)
+    try:
+        yield transport
+    finally:
+        await transport.close()

@@ -1,0 +1,83 @@
+"""The library transport on httpx: HTTP/2, one client per origin. A yardstick: slow, and it loses what a GOAWAY finds in flight."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+import httpx
+
+from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel
+from services.delivery.transport.tls import client_context, trouble
+from shared.flow.verdict import Answer, NotProcessed, Outcome, OutcomeUnknown
+from shared.providers.contract import Form, Headers, Origin, Request
+
+STREAMS: Final = 100
+"""Firebase resets a connection with more concurrent streams than this (protocol reference, B.5)."""
+
+
+class HttpxTransport:
+    """One HTTP/2 client per origin, at most 100 requests in flight on each. `open_httpx` closes it."""
+
+    def __init__(self, ca_file: Path | None) -> None:
+        self._ca_file = ca_file
+        self._clients: dict[Origin, tuple[httpx.AsyncClient, asyncio.Semaphore]] = {}
+
+    async def send(self, parcels: Sequence[Parcel]) -> list[list[Outcome]]:
+        """One outcome for each request."""
+        return [list(await asyncio.gather(*(self._one(p, request) for request in p.requests))) for p in parcels]
+
+    async def post(self, form: Form) -> Outcome:
+        """A form POST for an authorizer, on a connection of its own."""
+        origin = Origin(httpx.URL(form.url).host, httpx.URL(form.url).port or 443, "form")
+        async with self._client(origin) as client:
+            return await _outcome(client.post(form.url, data=dict(form.fields)))
+
+    async def _one(self, parcel: Parcel, request: Request) -> Outcome:
+        client, streams = self._pooled(parcel)
+        url = f"https://{parcel.origin.host}:{parcel.origin.port}{request.path}"
+        headers = [*parcel.headers, *request.headers]
+        async with streams:
+            return await _outcome(client.post(url, headers=headers, content=request.body))
+
+    def _pooled(self, parcel: Parcel) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
+        if parcel.origin not in self._clients:
+            self._clients[parcel.origin] = (self._client(parcel.origin), asyncio.Semaphore(STREAMS))
+        return self._clients[parcel.origin]
+
+    def _client(self, origin: Origin) -> httpx.AsyncClient:
+        context = client_context(origin, self._ca_file, "h2", "http/1.1")
+        return httpx.AsyncClient(http2=True, verify=context, timeout=REQUEST_TIMEOUT.total_seconds())
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        for client, _ in self._clients.values():
+            await client.aclose()
+
+
+async def _outcome(asked: "asyncio.Future[httpx.Response] | object") -> Outcome:
+    began = perf_counter()
+    try:
+        response: httpx.Response = await asked  # type: ignore[misc]  # a coroutine of the client
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        return NotProcessed("no_connection", trouble(error))
+    except httpx.ProxyError:
+        return NotProcessed("proxy", trouble(ConnectionError()))
+    except httpx.TimeoutException:
+        return OutcomeUnknown("timeout")
+    except (httpx.HTTPError, KeyError, RuntimeError) as error:  # httpcore lets KeyError out after a reset (encode/httpcore #1054)
+        return OutcomeUnknown(type(error).__name__)
+    headers: Headers = tuple((name.lower(), value) for name, value in response.headers.items())
+    return Answer(response.status_code, dict(headers), response.content, perf_counter() - began)
+
+
+@asynccontextmanager
+async def open_httpx(ca_file: Path | None) -> AsyncIterator[HttpxTransport]:
+    """The transport, closed at the end."""
+    transport = HttpxTransport(ca_file)
+    try:
+        yield transport
+    finally:
+        await transport.close()

@@ -1,0 +1,91 @@
+"""Puts a delivery process together; the only place that constructs."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from services.delivery import attempt, authorization, chunks, closing
+from services.delivery.attempt import Attempts
+from services.delivery.authorization import Authorizer
+from services.delivery.catalog import Catalog
+from services.delivery.chunks import Chunks
+from services.delivery.closing import Closer
+from services.delivery.held import Table
+from services.delivery.leases import Leases
+from services.delivery.lookup import Lookup
+from services.delivery.passing import Passing
+from services.delivery.settings import DeliverySettings
+from services.delivery.slices import Slices
+from services.delivery.transport.contract import Transport
+from services.delivery.transport.through_aioapns import open_aioapns
+from services.delivery.transport.through_httpx import HttpxTransport, open_httpx
+from services.delivery.worker import Worker
+from shared.flow.lane import Lane
+from shared.foundation import Foundation, open_foundation
+from shared.providers.contract import Provider
+from shared.providers.registry import provider
+from shared.runtime.metrics import Metrics
+from shared.runtime.start import Process
+
+
+async def main(process: Process[DeliverySettings]) -> None:
+    """One delivery process from start to drain."""
+    settings = process.settings
+    async with (
+        open_foundation(f"delivery-{settings.platform}", settings, process.life, Metrics()) as on,
+        open_worker(on, settings, process.extras[0]) as worker,
+    ):
+        await worker.run()
+
+
+@asynccontextmanager
+async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: BaseModel) -> AsyncIterator[Worker]:
+    """The worker and the transports it sends through."""
+    speaks = provider(settings.platform)
+    async with AsyncExitStack() as stack:
+        posts = await stack.enter_async_context(open_httpx(settings.provider_ca_file))
+        transport = await stack.enter_async_context(_library(speaks, settings.provider_ca_file, posts))
+        catalog = Catalog(on.store, speaks)
+        passing = Passing(settings.platform, on.bus, on.clock, on.metrics, settings.time_scale)
+        authorizer = Authorizer(
+            authorization.Wiring(on.store, speaks, endpoints, posts.post, on.clock, on.metrics, on.owner)
+        )
+        attempts = Attempts(
+            attempt.Wiring(
+                speaks, endpoints, transport, catalog, authorizer, on.clock, on.metrics,
+                settings.time_scale, random.Random(),  # noqa: S311  # jitter, not a secret
+            )
+        )  # fmt: skip
+        closer = Closer(closing.Wiring(on.store, on.bus, on.clock, on.metrics, settings.time_scale))
+        work = Chunks(
+            chunks.Wiring(
+                on.store, on.clock, on.metrics, on.life, catalog, Lookup(on.store, on.clock), attempts, closer,
+                passing, _permits(settings), settings.time_scale,
+            )
+        )  # fmt: skip
+        lease = timedelta(seconds=settings.lease_seconds)
+        leases = Leases(settings.platform, on.store, on.clock, on.metrics, on.owner, lease, Table())
+        slices = Slices(on.store, on.life, catalog, leases, passing, work)
+        yield Worker(settings.platform, on.bus, on.clock, on.metrics, on.life, slices)
+
+
+def _permits(settings: DeliverySettings) -> dict[Lane, asyncio.Semaphore]:
+    for_now = min(settings.chunks_for_now, settings.chunks_in_flight - 1)
+    bulk = settings.chunks_in_flight - for_now
+    return {Lane.NOW: asyncio.Semaphore(for_now), Lane.BULK: asyncio.Semaphore(bulk)}
+
+
+@asynccontextmanager
+async def _library(speaks: Provider[Any, Any], ca_file: Path | None, posts: HttpxTransport) -> AsyncIterator[Transport]:
+    """The library transport that this provider asks for."""
+    if speaks.library == "aioapns":
+        async with open_aioapns(ca_file) as transport:
+            yield transport
+    else:
+        yield posts

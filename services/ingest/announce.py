@@ -1,0 +1,53 @@
+"""Tells the planner of what was stored, and asks the broker again and again while it does not confirm."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from services.ingest.admission import Admission
+from services.ingest.started import Started
+from shared.bus.connection import Bus
+from shared.bus.errors import BusError, NotConfirmed
+from shared.bus.topology import DEFAULT, sends_queue
+from shared.flow.envelope import SendsDue
+from shared.flow.lane import Lane
+from shared.runtime.metrics import Metrics
+
+PROBE_EVERY: Final = timedelta(seconds=1)
+CONFIRM_WITHIN: Final = timedelta(seconds=5)
+
+log = structlog.get_logger()
+
+
+class Announcer:
+    """Lives as long as the process."""
+
+    def __init__(self, bus: Bus, admission: Admission, metrics: Metrics) -> None:
+        self._bus = bus
+        self._admission = admission
+        self._metrics = metrics
+
+    async def announce(self, lane: Lane, keys: Sequence[str]) -> None:
+        """One bundle. Returns whether confirmed or not; an empty one is only a question."""
+        body = SendsDue(sends=tuple(keys)).model_dump_json().encode()
+        try:
+            with self._admission.publishing(), self._metrics.broker_seconds.labels("sends").time():
+                await self._bus.publish(DEFAULT, sends_queue(lane), body, timeout=CONFIRM_WITHIN.total_seconds())
+        except BusError as error:
+            why = error.why if isinstance(error, NotConfirmed) else "unroutable"
+            self._metrics.publish_unconfirmed.labels(why).inc()
+            log.warning("sends_not_announced", lane=lane, sends=len(keys), error=str(error))
+
+    async def reopen(self, started: Started) -> None:
+        """Asks until the broker confirms, whenever it did not; runs until cancelled."""
+        await started.wait()
+        while True:
+            if not self._admission.confirmed:
+                for lane in Lane:
+                    await self.announce(lane, ())
+            self._metrics.broker_blocked.set(self._bus.blocked)
+            self._metrics.ingest_open.set(self._admission.shut() is None)
+            await asyncio.sleep(PROBE_EVERY.total_seconds())

@@ -1,0 +1,84 @@
+"""What an endpoint is, what its handler is given and what it gives back."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from services.ingest.desk import Desk
+from services.ingest.keys import Key, KeyKind
+
+SMALL_BODY: Final = 64 * 1024
+"""Bytes of an ordinary request."""
+LARGE_BODY: Final = 32 * 1024 * 1024
+"""Bytes of a request that names many recipients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that was let in."""
+
+    key: Key
+    path: Mapping[str, str]
+    body: Any = None
+    """The endpoint's request model."""
+    query: Any = None
+    """The endpoint's query model."""
+    size: int = 0
+    """Bytes of the body."""
+
+    @property
+    def app(self) -> str:
+        """The tenant: the secret's app, or the one that the operator names."""
+        return self.key.app or self.path["app"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a request that was not refused."""
+
+    status: HTTPStatus
+    body: BaseModel | None = None
+    location: str | None = None
+
+
+Handler = Callable[[Desk, Call], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one path. `replies` are the models of its answers; what refuses it follows from the rest."""
+
+    method: str
+    path: str
+    handler: Handler
+    access: tuple[KeyKind, ...]
+    summary: str
+    replies: Mapping[HTTPStatus, type[BaseModel] | None]
+    request: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    conflicts: bool = False
+    """May collide with a name in use."""
+    gated: bool = False
+    """Accepts sends: refused while the broker does not confirm."""
+    body_limit: int = SMALL_BODY
+    refusals: tuple[HTTPStatus, ...] = field(init=False, default=())
+    """Every status that is answered by a problem document."""
+
+    def __post_init__(self) -> None:
+        statuses = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+        statuses |= {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
+        if "{" in self.path:
+            statuses.add(HTTPStatus.NOT_FOUND)
+        if self.request:
+            statuses |= {
+                HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.UNPROCESSABLE_ENTITY,
+            }  # fmt: skip
+        if self.query:
+            statuses.add(HTTPStatus.UNPROCESSABLE_ENTITY)
+        if self.conflicts:
+            statuses.add(HTTPStatus.CONFLICT)
+        object.__setattr__(self, "refusals", tuple(sorted(statuses)))

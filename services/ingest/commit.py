@@ -1,0 +1,56 @@
+"""The group commit: sends that come together are stored by one insert and announced by one message for each lane.
+
+A send counts as accepted when the store holds it with majority. The announcement follows; should the broker never
+confirm it, the sweep finds the send in the store, and no further send is accepted until the broker confirms again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from services.ingest.announce import Announcer
+from services.ingest.started import Started
+from shared.bus.bundle import Grouper, open_grouper
+from shared.flow.lane import Lane
+from shared.flow.send import Send
+from shared.runtime.metrics import Metrics
+from shared.store.sends import Sends
+
+INSERTS_AT_ONCE: Final = 2
+"""While these are on their way the next group gathers: the slower the store, the larger the groups."""
+
+
+class Commit:
+    """Made by `open_commit`."""
+
+    def __init__(self, grouper: Grouper[Send, None]) -> None:
+        self._grouper = grouper
+
+    async def put(self, send: Send) -> None:
+        """Returns when the store holds the send. Raises what the store raises: then the outcome is unknown."""
+        await self._grouper.put(send)
+
+
+@asynccontextmanager
+async def open_commit(sends: Sends, announcer: Announcer, metrics: Metrics, started: Started) -> AsyncIterator[Commit]:
+    """Leaving stores and announces what was put."""
+    async with asyncio.TaskGroup() as tasks:
+
+        async def flush(group: list[Send]) -> list[None]:
+            with metrics.store_seconds.labels("insert_sends").time():
+                await sends.insert(group)
+            metrics.ingest_group_size.observe(len(group))
+            for lane in Lane:
+                keys = [send.key for send in group if send.lane is lane]
+                if keys:
+                    metrics.sends_accepted.labels("http", lane).inc(len(keys))
+                    tasks.create_task(announcer.announce(lane, keys))
+            return [None] * len(group)
+
+        asking = tasks.create_task(announcer.reopen(started))
+        try:
+            async with open_grouper(flush, in_flight=INSERTS_AT_ONCE) as grouper:
+                yield Commit(grouper)
+        finally:
+            asking.cancel()

@@ -1,0 +1,28 @@
+"""What every handler works with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.ingest.commit import Commit
+from services.ingest.keys import Keys
+from services.ingest.reports import Reports
+from services.ingest.roster import Rosters
+from shared.flow.moment import whole_milliseconds
+from shared.runtime.clock import Time
+from shared.store.connection import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Made by the wiring, shared by all requests."""
+
+    store: Store
+    clock: Time
+    keys: Keys
+    rosters: Rosters
+    reports: Reports
+    commit: Commit
+
+    def now(self) -> datetime:
+        """The store's time, in the whole milliseconds that it keeps."""
+        return whole_milliseconds(self.clock.now())

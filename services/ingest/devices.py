@@ -1,0 +1,123 @@
+"""Apps register, change and remove their device; only a backend may look at one."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import Field
+
+from services.ingest.call import Call, Reply
+from services.ingest.desk import Desk
+from services.ingest.problems import Refused, field_invalid, missing
+from services.ingest.profile import Attribute, DeviceToken, Installation, Profile
+from shared.flow.identity import DEVICE_ID
+from shared.flow.model import Travelling
+from shared.store.devices import Registration
+
+
+class NewDevice(Profile):
+    """A device to register, or to register again: the same installation, or the same token, is the same device."""
+
+    variant: str = Field(max_length=64)
+    token: DeviceToken = Field(description="what the platform gave the app to be reached by")
+    installation: Installation | None = Field(
+        default=None, description="an id of the app's own making that lives as long as the installation"
+    )
+
+
+class DeviceChange(Profile):
+    """What changes of a device."""
+
+    token: DeviceToken = Field(default="", description="a new token; the device stays the same")
+
+
+class DeviceRegistered(Travelling):
+    """The device's id, for changes. It says nothing else: who registers need not be who may look."""
+
+    id: str
+    variant: str
+    platform: str
+
+
+class DeviceChanged(Travelling):
+    """It was changed."""
+
+    id: str
+
+
+class Retired(Travelling):
+    """Why a device is out of service: its token is dead."""
+
+    at: datetime
+    reason: str
+    since: datetime | None = None
+
+
+class DeviceView(Travelling):
+    """One device."""
+
+    id: str
+    variant: str
+    platform: str
+    token: str
+    user: str | None = None
+    tags: tuple[str, ...] = ()
+    attributes: dict[str, Attribute] = Field(default_factory=dict)
+    locale: str | None = None
+    zone: str | None = None
+    first_seen: datetime
+    registered_at: datetime
+    retired: Retired | None = None
+
+
+async def register(desk: Desk, call: Call) -> Reply:
+    """Registers a device."""
+    new: NewDevice = call.body
+    platform = (await desk.rosters.of(call.app)).platform(new.variant)
+    if platform is None:
+        platform = (await desk.rosters.of(call.app, fresh=True)).platform(new.variant)
+    if platform is None:
+        raise field_invalid("/variant", "the app has no such variant")
+    registration = Registration(call.app, new.variant, platform, new.token, new.installation, new.said())
+    device, fresh = await desk.store.devices.register(registration, desk.now())
+    done = DeviceRegistered(id=device.hex(), variant=new.variant, platform=platform)
+    if not fresh:
+        return Reply(HTTPStatus.OK, done)
+    return Reply(HTTPStatus.CREATED, done, f"/v1/devices/{done.id}")
+
+
+async def change(desk: Desk, call: Call) -> Reply:
+    """Changes a device."""
+    wanted: DeviceChange = call.body
+    device = _id(call)
+    if not await desk.store.devices.update(call.app, device, wanted.said(), wanted.token or None, desk.now()):
+        raise _none_such()
+    return Reply(HTTPStatus.OK, DeviceChanged(id=device.hex()))
+
+
+async def remove(desk: Desk, call: Call) -> Reply:
+    """Removes a device."""
+    if not await desk.store.devices.delete(call.app, _id(call)):
+        raise _none_such()
+    return Reply(HTTPStatus.NO_CONTENT)
+
+
+async def show(desk: Desk, call: Call) -> Reply:
+    """One device."""
+    device = _id(call)
+    found = await desk.store.devices.get(call.app, device)
+    if found is None:
+        raise _none_such()
+    known: dict[str, Any] = {name: found[name] for name in DeviceView.model_fields if name in found}
+    return Reply(HTTPStatus.OK, DeviceView.model_validate({**known, "id": device.hex()}))
+
+
+def _id(call: Call) -> bytes:
+    text = call.path["device"]
+    if DEVICE_ID.fullmatch(text) is None:
+        raise _none_such()
+    return bytes.fromhex(text)
+
+
+def _none_such() -> Refused:
+    return missing("the app has no such device")

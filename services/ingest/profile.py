@@ -1,0 +1,84 @@
+"""What an app says about a device when it registers it."""
+
+import math
+import re
+from functools import cache
+from typing import Annotated, Any, Final
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from shared.flow.audience import Tag, User
+from shared.flow.model import Travelling
+
+ATTRIBUTES: Final = 50
+TEXT: Final = 256
+WHOLE: Final = 2**53
+"""Whole numbers beyond this are not the same in every JSON reader (RFC 8259, section 6)."""
+LANGUAGE_TAG: Final = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
+NO_CONTROL: Final = r"^[^\x00-\x1f\x7f]+$"
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _zone(value: str) -> str:
+    if value not in _zones():
+        raise PydanticCustomError("zone", "no time zone of that name, as in Europe/Berlin")
+    return value
+
+
+def _locale(value: str) -> str:
+    """Android writes en_US where the standard (BCP 47) has en-US."""
+    if LANGUAGE_TAG.fullmatch(value) is None:
+        raise PydanticCustomError("locale", "no language tag, as in de or pt-BR")
+    return value.replace("_", "-")
+
+
+def _attribute(value: Any) -> Any:
+    fits = (
+        value is None
+        or isinstance(value, bool)
+        or (isinstance(value, str) and len(value) <= TEXT)
+        or (isinstance(value, int) and abs(value) <= WHOLE)
+        or (isinstance(value, float) and math.isfinite(value))
+    )
+    if not fits:
+        raise PydanticCustomError("attribute", "a text of at most 256 characters, a number, true, false or null")
+    return value
+
+
+_ATTRIBUTE_SCHEMA: Final = {
+    "anyOf": [
+        {"type": "string", "maxLength": TEXT},
+        {"type": "number"},
+        {"type": "boolean"},
+        {"type": "null"},
+    ]
+}
+DeviceToken = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=NO_CONTROL)]
+Installation = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_CONTROL)]
+AttributeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+Attribute = Annotated[Any, BeforeValidator(_attribute), WithJsonSchema(_ATTRIBUTE_SCHEMA)]
+Locale = Annotated[str, StringConstraints(max_length=35), AfterValidator(_locale)]
+Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
+
+
+class Profile(Travelling):
+    """What is left out stays as it was; null removes it."""
+
+    user: User | None = Field(default=None, description="whose device it is now, in the backend's words")
+    tags: Annotated[tuple[Tag, ...], Field(max_length=100)] | None = None
+    attributes: Annotated[dict[AttributeName, Attribute], Field(max_length=ATTRIBUTES)] | None = None
+    locale: Locale | None = Field(default=None, description="a language tag, as in `pt-BR`")
+    zone: Zone | None = Field(default=None, description="an IANA time zone, as in `Europe/Berlin`")
+
+    def said(self) -> dict[str, Any]:
+        """What was said, by field; None for what is to be removed."""
+        said = {name: getattr(self, name) for name in Profile.model_fields if name in self.model_fields_set}
+        if said.get("tags"):
+            said["tags"] = list(dict.fromkeys(said["tags"]))
+        return said

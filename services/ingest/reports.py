@@ -1,0 +1,84 @@
+"""What became of a send, as far as it is known now: a small one's report is derived from its records at every look.
+
+A planned send's report is written by the reporter while it runs. One that was not written for a second is derived
+here, from the same records by the same sum, so that an answer does not wait for the reporter.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Final
+
+from shared.flow.plan import own_plan
+from shared.flow.plan import own_plan
+from shared.flow.record import Part
+from shared.flow.report import Outcomes, Report, State, fold, report
+from shared.flow.send import Send
+from shared.runtime.clock import Time
+from shared.store.connection import Store
+
+FRESH: Final = timedelta(seconds=1)
+"""A report this old is good enough; and no send's records are summed more often than this."""
+REMEMBERED: Final = 1000
+
+
+class Reports:
+    """Lives as long as the process. `monotonic` gives seconds."""
+
+    def __init__(self, store: Store, clock: Time, monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._derived: dict[str, tuple[Report, float]] = {}
+
+    async def of(self, send: Send) -> Report:
+        """The report of one send."""
+        if send.problems:
+            return _empty(send, "rejected")
+        if send.small:
+            return _own(send, await self._store.records.of_send(send.key))
+        written = await self._store.reports.dated(send.key)
+        if written is not None:
+            stored, at = written
+            if stored.state == "finished" or self._clock.now() - at < FRESH:
+                return stored
+        return await self._live(send)
+
+    async def states(self, sends: Iterable[Send]) -> dict[str, State]:
+        """The state of each send by its key: one read for the small ones, one for the others."""
+        wanted = list(sends)
+        parts = await self._store.records.of_sends(one.key for one in wanted if one.small and not one.problems)
+        stored = await self._store.reports.many(one.key for one in wanted if not one.small and not one.problems)
+        return {one.key: _state(one, parts.get(one.key, []), stored.get(one.key)) for one in wanted}
+
+    async def _live(self, send: Send) -> Report:
+        known, until = self._derived.get(send.key, (None, 0.0))
+        if known is not None and until > self._monotonic():
+            return known
+        plan = await self._store.plans.get(send.key)
+        if plan is None:
+            return _empty(send, "accepted")
+        derived = report(plan, await self._store.records.sum(send.key))
+        if len(self._derived) >= REMEMBERED:
+            self._derived.clear()
+        self._derived[send.key] = derived, self._monotonic() + FRESH.total_seconds()
+        return derived
+
+
+def _state(send: Send, parts: list[Part], stored: Report | None) -> State:
+    if send.problems:
+        return "rejected"
+    if send.small:
+        return _own(send, parts).state
+    return stored.state if stored else "accepted"
+
+
+def _own(send: Send, parts: list[Part]) -> Report:
+    """A small send is its own plan: one chunk for each route."""
+    if not parts:
+        return _empty(send, "accepted")
+    last = max(part.last_answer_at or part.looked_up_at for part in parts)
+    return report(own_plan(send), fold(parts), finished_at=last)
+
+
+def _empty(send: Send, state: State) -> Report:
+    return Report(state=state, total=Outcomes(), accepted_at=send.accepted_at)

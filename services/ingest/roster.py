@@ -1,0 +1,75 @@
+"""An app's variants as a send needs them: read from the store and opened once, believed for a second."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+
+from shared.flow.accept import RouteTarget
+from shared.providers.registry import platforms, provider
+from shared.store.variants import Variant, Variants
+
+BELIEVED: Final = timedelta(seconds=1)
+REMEMBERED: Final = 10_000
+"""Apps whose variants are remembered."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The variants of one app, oldest first. `fresh`: just read."""
+
+    targets: tuple[RouteTarget, ...]
+    fresh: bool
+
+    def platform(self, variant: str) -> str | None:
+        """The platform of one variant, or None if the app has no such variant."""
+        return next((one.platform for one in self.targets if one.variant == variant), None)
+
+
+class Rosters:
+    """Lives as long as the process. `monotonic` gives seconds."""
+
+    def __init__(self, variants: Variants, monotonic: Callable[[], float]) -> None:
+        self._variants = variants
+        self._monotonic = monotonic
+        self._known: dict[str, tuple[tuple[RouteTarget, ...], float]] = {}
+        self._opened: dict[str, tuple[int, Any]] = {}
+
+    async def of(self, app: str, *, fresh: bool = False) -> Roster:
+        """The app's variants; `fresh` asks the store in any case."""
+        targets, until = self._known.get(app, ((), 0.0))
+        if not fresh and until > self._monotonic():
+            return Roster(targets, fresh=False)
+        variants = [one for one in await self._variants.all(app) if one.platform in platforms()]
+        targets = tuple(RouteTarget(one.id, one.platform, self._settings(one)) for one in variants)
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+            self._opened.clear()
+        self._known[app] = targets, self._monotonic() + BELIEVED.total_seconds()
+        return Roster(targets, fresh=True)
+
+    def forget(self, app: str) -> None:
+        """They were changed here."""
+        self._known.pop(app, None)
+
+    def _settings(self, variant: Variant) -> Any:
+        """The provider's settings, made once for each version: reading a certificate or key takes its time."""
+        version, settings = self._opened.get(variant.id, (0, None))
+        if version != variant.version:
+            settings = _read(variant)
+            self._opened[variant.id] = variant.version, settings
+        return settings
+
+
+def _read(variant: Variant) -> Any:
+    """None if a stored variant no longer fits what its provider asks for."""
+    try:
+        return provider(variant.platform).Settings.model_validate(variant.settings)
+    except ValidationError as error:
+        log.warning("variant_unreadable", variant=variant.id, problems=error.error_count())
+        return None

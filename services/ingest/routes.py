@@ -1,0 +1,85 @@
+"""Every endpoint, as data: who may call it, what it takes and what it answers. The OpenAPI document is made from it."""
+
+from http import HTTPStatus
+from typing import Final
+
+from services.ingest import apps, devices, sends, variants
+from services.ingest.call import LARGE_BODY, Endpoint
+from shared.flow.send import SendRequest
+
+OPERATOR: Final = ("admin",)
+BACKEND: Final = ("app",)
+APP: Final = ("app", "client")
+
+APP_ENDPOINTS: Final = (
+    Endpoint(
+        "POST", "/v1/apps", apps.create, OPERATOR, "Make an app; its secrets are shown this once",
+        {HTTPStatus.CREATED: apps.AppMade}, request=apps.NewApp, conflicts=True,
+    ),
+    Endpoint("GET", "/v1/apps", apps.show_all, OPERATOR, "List the apps", {HTTPStatus.OK: apps.AppList}),
+    Endpoint("GET", "/v1/apps/{app}", apps.show, OPERATOR, "Show an app", {HTTPStatus.OK: apps.AppView}),
+    Endpoint(
+        "POST", "/v1/apps/{app}/secrets/{kind}", apps.rotate, OPERATOR,
+        "Make a new secret of the kind app or client; the one before it stays valid until the next",
+        {HTTPStatus.CREATED: apps.SecretMade},
+    ),
+)  # fmt: skip
+
+VARIANT_ENDPOINTS: Final = (
+    Endpoint(
+        "POST", "/v1/apps/{app}/variants", variants.create, OPERATOR, "Make a variant",
+        {HTTPStatus.CREATED: variants.VariantView}, request=variants.NewVariant, conflicts=True,
+    ),
+    Endpoint(
+        "GET", "/v1/apps/{app}/variants", variants.show_all, OPERATOR, "List the variants of an app",
+        {HTTPStatus.OK: variants.VariantList},
+    ),
+    Endpoint(
+        "GET", "/v1/apps/{app}/variants/{variant}", variants.show, OPERATOR, "Show a variant without its secrets",
+        {HTTPStatus.OK: variants.VariantView},
+    ),
+    Endpoint(
+        "PUT", "/v1/apps/{app}/variants/{variant}", variants.replace, OPERATOR, "Replace a variant's settings",
+        {HTTPStatus.OK: variants.VariantView}, request=variants.VariantChange, conflicts=True,
+    ),
+    Endpoint(
+        "DELETE", "/v1/apps/{app}/variants/{variant}", variants.delete, OPERATOR, "Remove a variant and its devices",
+        {HTTPStatus.NO_CONTENT: None},
+    ),
+)  # fmt: skip
+
+DEVICE_ENDPOINTS: Final = (
+    Endpoint(
+        "POST", "/v1/devices", devices.register, APP, "Register a device, or register it again",
+        {HTTPStatus.CREATED: devices.DeviceRegistered, HTTPStatus.OK: devices.DeviceRegistered},
+        request=devices.NewDevice,
+    ),
+    Endpoint(
+        "PUT", "/v1/devices/{device}", devices.change, APP, "Change a device; what is left out stays as it was",
+        {HTTPStatus.OK: devices.DeviceChanged}, request=devices.DeviceChange,
+    ),
+    Endpoint(
+        "DELETE", "/v1/devices/{device}", devices.remove, APP, "Remove a device", {HTTPStatus.NO_CONTENT: None}
+    ),
+    Endpoint(
+        "GET", "/v1/devices/{device}", devices.show, BACKEND, "Show a device", {HTTPStatus.OK: devices.DeviceView}
+    ),
+)  # fmt: skip
+
+SEND_ENDPOINTS: Final = (
+    Endpoint(
+        "POST", "/v1/sends", sends.post, BACKEND,
+        "Say what to tell whom; 202 means: stored at a majority of the store, it will be worked",
+        {HTTPStatus.ACCEPTED: sends.SendAccepted}, request=SendRequest, gated=True, body_limit=LARGE_BODY,
+    ),
+    Endpoint(
+        "GET", "/v1/sends", sends.show_all, BACKEND, "List the sends, newest first",
+        {HTTPStatus.OK: sends.SendList}, query=sends.Page,
+    ),
+    Endpoint(
+        "GET", "/v1/sends/{send}", sends.show, BACKEND, "Show a send and what became of it",
+        {HTTPStatus.OK: sends.SendView},
+    ),
+)  # fmt: skip
+
+ENDPOINTS: Final = (*APP_ENDPOINTS, *VARIANT_ENDPOINTS, *DEVICE_ENDPOINTS, *SEND_ENDPOINTS)

@@ -1,0 +1,127 @@
+"""A backend says what to tell whom, and asks what became of it."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Literal
+
+from pydantic import Field
+
+from services.ingest.body import too_large
+from services.ingest.call import SMALL_BODY, Call, Reply
+from services.ingest.cursor import Cursor, read_cursor, write_cursor
+from services.ingest.desk import Desk
+from services.ingest.problems import invalid, missing, outcome_unknown
+from shared.flow.accept import accept, lists_of
+from shared.flow.audience import NAMED_INLINE
+from shared.flow.identity import SEND_ID, new_send_id, send_key
+from shared.flow.lane import Lane
+from shared.flow.model import Travelling
+from shared.flow.report import Report, State
+from shared.flow.send import Problem, Send, SendRequest
+from shared.providers.registry import check_message
+from shared.store.errors import StoreAway, never_written
+
+RETRY_AFTER = 2
+"""Seconds after which the store may be back."""
+
+
+class SendAccepted(Travelling):
+    """It is stored; whatever happens now, it will be worked."""
+
+    id: str
+    state: Literal["accepted"] = "accepted"
+    lane: Lane
+    accepted_at: datetime
+    deadline: datetime
+
+
+class SendLine(Travelling):
+    """One send in a list."""
+
+    id: str
+    state: State
+    lane: Lane
+    source: Literal["http", "amqp"]
+    accepted_at: datetime
+    deadline: datetime
+
+
+class SendView(SendLine):
+    """One send and what became of it."""
+
+    problems: tuple[Problem, ...] = Field(default=(), description="why it was rejected (a command over AMQP)")
+    report: Report
+
+
+class SendList(Travelling):
+    """A page of sends, newest first."""
+
+    sends: tuple[SendLine, ...]
+    next: str | None = Field(description="`after` of the next page, or null at the end")
+
+
+class Page(Travelling):
+    """Which page."""
+
+    limit: int = Field(default=50, ge=1, le=200)
+    after: Cursor | None = Field(default=None, description="`next` of the page before")
+
+
+async def post(desk: Desk, call: Call) -> Reply:
+    """Accepts a send."""
+    request: SendRequest = call.body
+    if call.size > SMALL_BODY and (request.audience.named or 0) <= NAMED_INLINE:
+        raise too_large(SMALL_BODY)
+    send = await _accepted(desk, call.app, request)
+    for name, values in lists_of(request).items():
+        await desk.store.lists.insert(send.list_name(name), values)
+    try:
+        await desk.commit.put(send)
+    except StoreAway as error:
+        if never_written(error):
+            raise
+        raise outcome_unknown(send.id, RETRY_AFTER) from error
+    done = SendAccepted(id=send.id, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline)
+    return Reply(HTTPStatus.ACCEPTED, done, f"/v1/sends/{send.id}")
+
+
+async def show(desk: Desk, call: Call) -> Reply:
+    """One send."""
+    wanted = call.path["send"]
+    send = await desk.store.sends.get(send_key(call.app, wanted)) if SEND_ID.fullmatch(wanted) else None
+    if send is None:
+        raise missing("the app has no such send")
+    report = await desk.reports.of(send)
+    line = _line(send, report.state).model_dump()
+    return Reply(HTTPStatus.OK, SendView(**line, problems=send.problems, report=report))
+
+
+async def show_all(desk: Desk, call: Call) -> Reply:
+    """A page of sends."""
+    page: Page = call.query
+    before = read_cursor(page.after, call.app) if page.after else None
+    found = await desk.store.sends.latest(call.app, page.limit + 1, before)
+    shown = found[: page.limit]
+    states = await desk.reports.states(shown)
+    more = write_cursor(shown[-1]) if len(found) > page.limit else None
+    return Reply(HTTPStatus.OK, SendList(sends=tuple(_line(one, states[one.key]) for one in shown), next=more))
+
+
+async def _accepted(desk: Desk, app: str, request: SendRequest) -> Send:
+    """Raises `Refused` with all that is wrong. What is believed of the app's variants never refuses a send."""
+    key = send_key(app, new_send_id())
+    roster = await desk.rosters.of(app)
+    send = accept(request, app, key, roster.targets, desk.now(), check=check_message)
+    if send.problems and not roster.fresh:
+        roster = await desk.rosters.of(app, fresh=True)
+        send = accept(request, app, key, roster.targets, desk.now(), check=check_message)
+    if send.problems:
+        raise invalid(send.problems)
+    return send
+
+
+def _line(send: Send, state: State) -> SendLine:
+    return SendLine(
+        id=send.id, state=state, lane=send.lane, source=send.source,
+        accepted_at=send.accepted_at, deadline=send.deadline,
+    )  # fmt: skip

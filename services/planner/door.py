@@ -1,0 +1,146 @@
+"""The AMQP door: commands that backends publish, stored with majority before they are acked.
+
+Unreadable bytes, no app named, or a signature that does not hold: dead letters, with the reason. Readable and signed but
+invalid: a rejected send, stored and readable by its id. In a bundle, each command is decided by itself.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from shared.bus.incoming import Incoming
+from shared.bus.topology import EXTERNAL
+from shared.flow.accept import RouteTarget, accept, lists_of, unread
+from shared.flow.identity import APP_ID, SEND_ID, send_key
+from shared.flow.send import Command, Send
+from shared.providers.registry import check_message, problems_of
+from shared.roster import Rosters
+from shared.runtime.clock import Clock
+from shared.store.apps import Apps
+
+SIGNATURE: Final = "carillon-signature"
+"""Header: the hex HMAC-SHA256 of the message body with the app's secret."""
+DIRECT_REPLY: Final = "amq.rabbitmq.reply-to"
+MOST: Final = 1000
+"""Commands in one bundle."""
+
+
+class Unacceptable(Exception):  # noqa: N818  # said of the message
+    """The message belongs to the dead letters; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One command of a message: the send it makes, and the lists to store before it."""
+
+    send: Send
+    lists: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Lives as long as the process."""
+
+    apps: Apps
+    rosters: Rosters
+    clock: Clock
+    by_user: bool
+    """Trust the broker's user, named like the app, instead of a signature."""
+
+    async def read(self, incoming: Incoming) -> list[Read]:
+        """Every command of a message. Raises `Unacceptable`."""
+        commands = unpacked(incoming.body)
+        app = named_app(commands)
+        await self._authenticate(app, incoming)
+        return [await self._one(app, one) for one in commands]
+
+    async def _authenticate(self, app: str, incoming: Incoming) -> None:
+        if self.by_user:
+            if incoming.user_id != app:
+                message = f"the broker's user is not {app}"
+                raise Unacceptable(message)
+            return
+        signature = incoming.headers.get(SIGNATURE)
+        if not isinstance(signature, str):
+            message = f"header {SIGNATURE} is missing"
+            raise Unacceptable(message)
+        if not await self.apps.signed(app, incoming.body, signature):
+            message = f"header {SIGNATURE} does not hold for app {app}"
+            raise Unacceptable(message)
+
+    async def _one(self, app: str, raw: dict[str, Any]) -> Read:
+        now = self.clock.now()
+        try:
+            command = Command.model_validate_json(json.dumps(raw))
+        except ValidationError as error:
+            return Read(unread(app, send_key(app, id_for(raw)), problems_of(error), now), {})
+        request = command.request()
+        key = send_key(app, command.id)
+        roster = await self.rosters.of(app)
+        send = self._accepted(request, key, app, roster.targets)
+        if send.problems and not roster.fresh:
+            roster = await self.rosters.of(app, fresh=True)
+            send = self._accepted(request, key, app, roster.targets)
+        return Read(send, {} if send.problems else lists_of(request))
+
+    def _accepted(self, request: Any, key: str, app: str, targets: tuple[RouteTarget, ...]) -> Send:  # noqa: ANN401
+        return accept(request, app, key, targets, self.clock.now(), "amqp", check=check_message)
+
+
+def unpacked(body: bytes) -> list[dict[str, Any]]:
+    """The commands of a message: one object, or `{"v": 1, "commands": [...]}`. Raises `Unacceptable`."""
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        message = "the body is not JSON"
+        raise Unacceptable(message) from error
+    bundle = isinstance(value, dict) and "commands" in value
+    commands = value["commands"] if bundle else [value]
+    if bundle and (set(value) - {"v", "commands"} or value.get("v", 1) != 1):
+        message = "a bundle has v: 1 and commands, nothing else"
+        raise Unacceptable(message)
+    if not isinstance(commands, list) or not commands or not all(isinstance(one, dict) for one in commands):
+        message = "a message holds one command, or a bundle of at least one"
+        raise Unacceptable(message)
+    if len(commands) > MOST:
+        message = f"a bundle holds at most {MOST} commands"
+        raise Unacceptable(message)
+    return commands
+
+
+def named_app(commands: list[dict[str, Any]]) -> str:
+    """The app that every command of a message names. Raises `Unacceptable`."""
+    apps = {str(one.get("app")) for one in commands}
+    app = apps.pop()
+    if apps or not isinstance(commands[0].get("app"), str) or APP_ID.fullmatch(app) is None:
+        message = "every command names the app, the same in one message"
+        raise Unacceptable(message)
+    return app
+
+
+def id_for(raw: dict[str, Any]) -> str:
+    """The id under which a rejected command is stored: its own, or one that follows from its content."""
+    given = raw.get("id")
+    if isinstance(given, str) and SEND_ID.fullmatch(given):
+        return given
+    return "rejected-" + hashlib.blake2b(json.dumps(raw, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+def may_reply(app: str, reply_to: str | None) -> bool:
+    """Only direct reply-to, or a queue that is the app's own by its name."""
+    return reply_to is not None and (
+        reply_to == DIRECT_REPLY
+        or reply_to.startswith((f"{DIRECT_REPLY}.", f"{EXTERNAL}{app}."))
+    )
+
+
+def answer(read: Read, *, known: bool) -> dict[str, Any]:
+    """What the backend hears about one command; `known`: it had come before, and the first one counts."""
+    send = read.send
+    said: dict[str, Any] = {"id": send.id, "state": "rejected" if send.problems else "accepted"}
+    if send.problems:
+        said["errors"] = [problem.model_dump() for problem in send.problems]
+    return said | ({"duplicate": True} if known else {})

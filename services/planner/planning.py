@@ -1,0 +1,83 @@
+"""Makes the plan of a send that is not small: inserted once, before anything is published."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from shared.flow.identity import SHARDS
+from shared.flow.plan import Plan, PlannedRoute, ShardRange, cut_lists, cut_range
+from shared.flow.send import Route, Send
+from shared.runtime.clock import Clock
+from shared.store.connection import Store
+
+SAMPLES: Final = (256, 16, 1)
+"""The part of the shard range that is counted is one in so many, larger until it holds enough devices."""
+ENOUGH: Final = 400
+"""Devices in a sample; the estimate is then off by some 5 %, and a chunk with it."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """Lives as long as the process; safe to run twice and in two replicas."""
+
+    store: Store
+    clock: Clock
+    chunk_size: int
+    patience: timedelta
+    """How long after planning the sweep first looks at the send."""
+
+    async def plan(self, send: Send) -> Plan:
+        """The plan of this send, on the schedule: ours, or the one of whoever was first."""
+        plan = await self.store.plans.get(send.key)
+        if plan is None:
+            routes = tuple([await self._route(send, route) for route in send.routes])
+            plan = await self.store.plans.insert(
+                Plan(
+                    key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at,
+                    deadline=send.deadline, routes=routes,
+                )
+            )  # fmt: skip
+            log.info("planned", send=send.key, chunks=plan.chunks, slices=sum(len(r.chunks) for r in plan.routes))
+        await self.store.schedule.add(send, self.clock.now() + self.patience, self.patience)
+        return plan
+
+    async def _route(self, send: Send, route: Route) -> PlannedRoute:
+        lengths = _lengths(send, route)
+        if lengths is not None:
+            pieces, chunks = cut_lists(lengths, self.chunk_size)
+            return PlannedRoute(variant=route.variant, platform=route.platform, pieces=pieces, chunks=chunks)
+        estimate = await self._estimate(send, route)
+        bounds, chunks = cut_range(estimate, self.chunk_size)
+        return PlannedRoute(variant=route.variant, platform=route.platform, bounds=bounds, chunks=chunks)
+
+    async def _estimate(self, send: Send, route: Route) -> int:
+        """About how many devices the scan of a variant finds, from counting a sample of the shard range."""
+        counted = 0
+        for share in SAMPLES:
+            counted = await self.store.devices.count(
+                send.app, route.variant, sample(send.key, share), send.request.audience
+            )
+            if counted >= ENOUGH or share == 1:
+                return counted * share
+        return counted
+
+
+def sample(key: str, share: int) -> ShardRange:
+    """One part in `share` of the shard range, at a place that follows from the send's key."""
+    width = SHARDS // share
+    place = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big") % share
+    return ShardRange(place * width, (place + 1) * width)
+
+
+def _lengths(send: Send, route: Route) -> Sequence[int] | None:
+    """The lengths of the stored parts that this route walks, or None if it scans the registry."""
+    if not send.lists:
+        return None
+    name = f"tokens/{route.variant}" if send.request.audience.tokens is not None else next(iter(send.lists))
+    return send.lists.get(name, ())

@@ -1,0 +1,47 @@
+"""Puts slices, wake-ups and results on the bus, bundled."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.bus.bundle import MOST
+from shared.bus.connection import Bus
+from shared.bus.topology import DEFAULT, RESULTS, results_key, sends_queue, slices_queue
+from shared.flow.envelope import ChunksDone, SendsDue, SliceDue, SlicesDue
+from shared.flow.identity import split_send_key
+from shared.flow.lane import Lane
+from shared.runtime.metrics import Metrics
+
+BUNDLE: Final = MOST
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """Lives as long as the process. Every call returns when the broker has confirmed, or raises what the bus raises."""
+
+    bus: Bus
+    metrics: Metrics
+
+    async def slices(self, due: Iterable[tuple[str, Lane, SliceDue]], *, bundled: bool) -> None:
+        """Slices by platform and lane; bundled, up to 100 travel in one message."""
+        queues: dict[tuple[str, Lane], list[SliceDue]] = defaultdict(list)
+        for platform, lane, one in due:
+            queues[platform, lane].append(one)
+        for (platform, lane), slices in queues.items():
+            size = BUNDLE if bundled else 1
+            for start in range(0, len(slices), size):
+                some = slices[start : start + size]
+                body = SlicesDue(slices=tuple(some)).model_dump_json(exclude_defaults=True)
+                await self.bus.publish(DEFAULT, slices_queue(platform, lane), body.encode())
+                self.metrics.slices_published.labels(platform, lane).inc(len(some))
+
+    async def sends(self, lane: Lane, keys: Sequence[str]) -> None:
+        """Wakes a planner for these sends."""
+        body = SendsDue(sends=tuple(keys)).model_dump_json()
+        await self.bus.publish(DEFAULT, sends_queue(lane), body.encode())
+
+    async def again(self, lane: Lane, key: str) -> None:
+        """Wakes a reporter: everything about this send is to be derived from the store afresh."""
+        body = ChunksDone(lane=lane, again=(key,)).model_dump_json()
+        await self.bus.publish(RESULTS, results_key(lane, split_send_key(key)[0]), body.encode())

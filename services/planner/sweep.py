@@ -1,0 +1,163 @@
+"""Finds in the store what is owed and nobody works on: publishes it again, with doubling, or closes it by counting.
+
+Every accepted send is looked at once, when it is some seconds old. What is open then stays on the schedule until it has
+all its records. So no lost queue, crash or dead letter leaves a send stuck.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from services.planner.counting import Counting
+from services.planner.mending import Debt, Open, next_look, still_open, to_publish
+from services.planner.planning import Planning
+from services.planner.publishing import Publishing
+from shared.bus.errors import BusError
+from shared.flow.plan import Plan, own_plan
+from shared.flow.report import fold, report
+from shared.flow.send import Send
+from shared.runtime.clock import Clock
+from shared.runtime.life import Life
+from shared.runtime.metrics import Metrics
+from shared.store.connection import Store
+from shared.store.errors import StoreAway
+from shared.store.schedule import Scheduled
+
+EVERY: Final = timedelta(seconds=5)
+LEAST_AGE: Final = timedelta(seconds=5)
+"""Never scaled: a send younger than this may not be visible in the store yet, and its time has passed for good."""
+LEAST_WAIT: Final = timedelta(seconds=2)
+"""Never scaled: what is on its way is not published a second time sooner."""
+START: Final = timedelta(days=29)
+"""How far back the first sweep of all looks; no send lives longer."""
+PAGE: Final = 1000
+LEASE: Final = timedelta(seconds=30)
+"""How long one planner has for a look before another takes the send up."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Lives as long as the process; two of them share the work."""
+
+    store: Store
+    clock: Clock
+    metrics: Metrics
+    life: Life
+    planning: Planning
+    publishing: Publishing
+    counting: Counting
+    age: timedelta
+    """How old a send is when it is looked at, before the time scale."""
+
+    async def run(self) -> None:
+        """Sweeps until the process is asked to stop."""
+        while await self.life.pause(max(self.clock.scaled(EVERY), timedelta(milliseconds=500))):
+            try:
+                await self.accepted()
+                await self.scheduled()
+            except (BusError, StoreAway) as error:
+                log.warning("sweep_interrupted", error=type(error).__name__)
+            except Exception:
+                log.exception("sweep_failed")
+
+    @property
+    def patience(self) -> timedelta:
+        """How long something may lie before it is looked at again."""
+        return max(self.clock.scaled(self.age), LEAST_WAIT)
+
+    async def accepted(self) -> None:
+        """Moves the watermark on over the sends accepted meanwhile; the open ones go on the schedule."""
+        until = self.clock.now() - max(self.clock.scaled(self.age), LEAST_AGE)
+        while not self.life.draining:
+            mark = await self.store.schedule.swept_until(until - START)
+            page = await self.store.sends.accepted_between(mark, until, PAGE)
+            after = page_end(page, until)
+            sends = [send for at, send in page if at <= after]
+            for send in await self._unsettled(sends):
+                await self.store.schedule.add(send, self.clock.now(), self.patience)
+                self.metrics.swept.labels("send").inc()
+            if not await self.store.schedule.sweep_on(mark, after) or after == until:
+                return
+
+    async def _unsettled(self, sends: list[Send]) -> list[Send]:
+        parts = await self.store.records.of_sends(send.key for send in sends if send.small)
+        reports = await self.store.reports.many(send.key for send in sends if not send.small)
+        final = {key for key, one in reports.items() if one.state == "finished"}
+        final |= {
+            send.key for send in sends if send.small and report(own_plan(send), fold(parts[send.key])).state == "finished"
+        }
+        return [send for send in sends if send.key not in final]
+
+    async def scheduled(self) -> None:
+        """Looks at every send whose time has come."""
+        while not self.life.draining:
+            entry = await self.store.schedule.due(self.clock.now(), LEASE)
+            if entry is None:
+                return
+            await self.look(entry)
+
+    async def look(self, entry: Scheduled) -> None:
+        """One send: finished, to be closed, or to be helped on."""
+        send = await self.store.sends.get(entry.key)
+        if send is None:
+            await self.store.schedule.remove(entry.key)
+            return
+        now = self.clock.now()
+        plan = own_plan(send) if send.small else await self.store.plans.get(send.key)
+        if plan is None and now < send.closes_at:
+            plan = await self.planning.plan(send)
+            self.metrics.swept.labels("plan").inc()
+        elif plan is None:
+            plan = await self.counting.unplanned(send)
+        recorded = await self.store.records.recorded_members(send.key)
+        debts = [Debt(*one) for one in await self.store.records.debts(send.key)]
+        open_ = still_open(plan, recorded, debts)
+        if not open_:
+            await self._finish(send, entry, len(recorded))
+        elif now >= send.closes_at:
+            await self.counting.close(send, plan, open_)
+            await self.store.schedule.check_again(entry.key, now, entry.wait, len(recorded))
+        else:
+            await self._help(send, plan, entry, open_, len(recorded), now)
+
+    async def _finish(self, send: Send, entry: Scheduled, recorded: int) -> None:
+        """Everything has a record. A report that is not final yet, or was never told, is derived again."""
+        written = await self.store.reports.get(send.key)
+        if written is not None and written.state == "finished":
+            await self.store.schedule.remove(send.key)
+            return
+        await self.publishing.again(send.lane, send.key)
+        self.metrics.swept.labels("report").inc()
+        if send.small:
+            await self.store.schedule.remove(send.key)
+        else:
+            await self.store.schedule.check_again(entry.key, self.clock.now() + self.patience, entry.wait, recorded)
+
+    async def _help(
+        self, send: Send, plan: Plan, entry: Scheduled, open_: Open, recorded: int, now: datetime
+    ) -> None:
+        """Publishes again what lies still; a send that moves on is left alone but for retries that are due."""
+        moving = recorded > entry.seen
+        wanted = Open((), open_.debts) if moving else open_
+        released = None if send.small else entry.released
+        due = to_publish(plan, wanted, released, now)
+        await self.publishing.slices([(platform, send.lane, one) for platform, one in due], bundled=send.small)
+        self.metrics.swept.labels("slice").inc(len(due))
+        if due:
+            log.info("swept", send=send.key, slices=len(due), moving=moving)
+        wait = self.patience if moving else entry.wait * 2
+        again = next_look(open_, now, wait if moving else entry.wait, send.closes_at, self.clock.scale)
+        await self.store.schedule.check_again(entry.key, again, wait, recorded)
+
+
+def page_end(page: list[tuple[datetime, Send]], until: datetime) -> datetime:
+    """How far a page reaches: all the way if it is not full, else short of its last moment, which may go on."""
+    if len(page) < PAGE:
+        return until
+    last = page[-1][0]
+    earlier = [at for at, _ in page if at < last]
+    return earlier[-1] if earlier else last

@@ -1,0 +1,8 @@
+"""`python -m services.reporter`: sums records into reports and tells backends."""
+
+from services.reporter.settings import ReporterSettings
+from services.reporter.wiring import main
+from shared.runtime.start import start
+
+if __name__ == "__main__":
+    start("reporter", ReporterSettings, main, about="sums chunk records into reports, retires devices, tells backends")

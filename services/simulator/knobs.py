@@ -1,0 +1,171 @@
+"""The knobs that every simulated provider has: its clock, scripts for single tokens, and faults of the wire."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Clock:
+    """The simulated clock: real time plus what it was advanced by. It never runs backwards."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """The simulated instant."""
+        return datetime.now(UTC) + self._ahead
+
+    def monotonic(self) -> float:
+        """Simulated seconds of a clock for measuring spans."""
+        return time.monotonic() + self._ahead.total_seconds()
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass."""
+        if by < timedelta():
+            raise ValueError("the clock only runs forwards")
+        self._ahead += by
+
+    def reset(self) -> None:
+        """Back to real time."""
+        self._ahead = timedelta()
+
+
+class Knob(BaseModel):
+    """What a person turns: unknown names are refused, values are replaced whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Step(Knob):
+    """One scripted outcome of a request. Without `status` and `drop` the rules decide as ever (a pause in a script)."""
+
+    status: int | None = Field(default=None, ge=200, le=599)
+    reason: str = ""
+    timestamp: int | None = None  # ms since 1970, for 410
+    retry_after: str | None = None  # the header's text: seconds or an HTTP-date
+    after: Seconds = 0.0  # on top of the latency
+    shape: Literal["plain", "split", "empty", "upper_id"] = "plain"  # odd but legal forms of an answer
+    drop: Literal["black_hole", "reset", "close"] | None = None
+    processed: bool = False  # with `drop`: the notification counts, only its answer is lost
+    times: int = Field(default=1, ge=1)
+
+
+class Fault(Step):
+    """An outcome that a share of all requests meets."""
+
+    share: Share
+
+
+class Latency(Knob):
+    """Log-normal around the median, with a share in a slow tail. Real seconds."""
+
+    median: Seconds = 0.0
+    sigma: float = Field(default=0.0, ge=0)
+    tail_share: Share = 0.0
+    tail: Seconds = 0.0
+
+
+class Knobs(Knob):
+    """Table F.4 of the protocol reference, what all providers share; a provider adds its own by subclassing."""
+
+    seed: int = 1
+    latency: Latency = Latency()
+    faults: tuple[Fault, ...] = ()
+    black_hole: Share = 0.0  # of the streams: accepted, never answered; PING is answered
+    lose_answer: Share = 0.0  # processed, then TCP closes before the answer
+    deaf: bool = False  # connections freeze for good: PING is not answered either
+    wedge: bool = False  # a connection whose credential was refused for changing too often refuses everything
+    refuse_connections: int = Field(default=0, ge=0)  # the next N fail
+    churn_limit: int | None = Field(default=None, ge=1)  # new connections a minute and client; more are refused …
+    churn_refusal: Seconds = 60.0  # … for this long
+    stream_limit: int = Field(default=1000, ge=0)
+    stream_excess: Literal["refuse", "goaway", "serve"] = "refuse"
+    goaway_after: int | None = Field(default=None, ge=1)  # requests of a connection
+    goaway_age: Seconds | None = None  # of a connection
+    goaway_share: Share = 0.0  # of the requests bring one about
+    goaway_mode: Literal["drain", "close", "graceful"] = "drain"
+    goaway_debug: str = '{"reason":"Shutdown"}'
+    idle_timeout: Seconds | None = None  # without a byte
+
+
+K = TypeVar("K", bound=Knobs)
+
+
+class Dial(Generic[K]):
+    """The current knobs of one provider, and the seeded chance that they ask for."""
+
+    def __init__(self, start: K) -> None:
+        self._start = self.now = start
+        self._rearm()
+
+    def _rearm(self) -> None:
+        self.chance = Random(self.now.seed)  # noqa: S311  repeatable, not secret
+        self.refusals_left = self.now.refuse_connections
+
+    def turn(self, change: Mapping[str, Any]) -> K:
+        """Change some knobs, keep the others. Chance starts again when the seed is given. Raises ValidationError."""
+        self.now = type(self.now).model_validate({**self.now.model_dump(), **change})
+        if "seed" in change:
+            self.chance = Random(self.now.seed)  # noqa: S311  repeatable, not secret
+        if "refuse_connections" in change:
+            self.refusals_left = self.now.refuse_connections
+        return self.now
+
+    def reset(self) -> None:
+        """Back to how it started."""
+        self.now = self._start
+        self._rearm()
+
+    def hit(self, share: float) -> bool:
+        """Whether this one belongs to the share."""
+        return share > 0 and self.chance.random() < share
+
+    def delay(self) -> float:
+        """The latency of the next answer."""
+        wanted = self.now.latency
+        if self.hit(wanted.tail_share):
+            return wanted.tail
+        if wanted.median <= 0:
+            return 0.0
+        return wanted.median * self.chance.lognormvariate(0.0, wanted.sigma)
+
+    def fault(self) -> Step | None:
+        """The fault that the next request meets, if any."""
+        return next((fault for fault in self.now.faults if self.hit(fault.share)), None)
+
+
+class Scripts:
+    """What single tokens answer next, one step a request."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, deque[Step]] = {}
+
+    def put(self, token: str, steps: Iterable[Step]) -> None:
+        """Replace a token's script."""
+        self._queues[token] = deque(step for step in steps for _ in range(step.times))
+
+    def take(self, token: str) -> Step | None:
+        """The next step of a token, if it has one."""
+        queue = self._queues.get(token)
+        if not queue:
+            self._queues.pop(token, None)
+            return None
+        return queue.popleft()
+
+    def left(self, token: str) -> list[dict[str, Any]]:
+        """What a token has not used yet."""
+        return [step.model_dump(exclude_defaults=True, exclude={"times"}) for step in self._queues.get(token, ())]
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._queues.clear()

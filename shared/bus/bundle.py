@@ -1,0 +1,114 @@
+"""Grouping of what many tasks want done: a couple of milliseconds or a full group, then one call for all of them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Final, Generic, TypeVar
+
+from shared.runtime.tasks import task_group
+
+LINGER: Final = timedelta(milliseconds=2)
+MOST: Final = 100
+IN_FLIGHT: Final = 4
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Flush = Callable[[list[T]], Awaitable[Sequence[R | Exception]]]
+"""One result for each item, in their order; a result that is an exception is raised at its put."""
+
+_Group = list[tuple[T, asyncio.Future[R]]]
+
+
+class Grouper(Generic[T, R]):
+    """Made by `open_grouper`. Any number of tasks may `put`; each awaits what became of its own item."""
+
+    def __init__(self, flush: Flush[T, R], linger: timedelta, most: int, in_flight: int) -> None:
+        self._flush = flush
+        self._linger = linger.total_seconds()
+        self._most = most
+        self._group: _Group[T, R] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._room = asyncio.Semaphore(most * in_flight * 2)
+        self._ready: asyncio.Queue[_Group[T, R] | None] = asyncio.Queue()
+        self._closed = False
+
+    async def put(self, item: T) -> R:
+        """The item's result, or its exception. An exception of the flush itself is raised at every put of the group.
+
+        Waits while too many items are under way. A cancelled put does not withdraw its item. Raises `RuntimeError`
+        after the end.
+        """
+        async with self._room:
+            if self._closed:
+                raise RuntimeError("the grouper is closed")
+            outcome: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+            self._group.append((item, outcome))
+            if len(self._group) >= self._most:
+                self._release()
+            elif self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(self._linger, self._release)
+            return await outcome
+
+    def close(self, workers: int) -> None:
+        """Take nothing more; what was put is flushed."""
+        self._closed = True
+        self._release()
+        for _ in range(workers):
+            self._ready.put_nowait(None)
+
+    async def work(self) -> None:
+        """Flush one group after the other until closed."""
+        while (group := await self._ready.get()) is not None:
+            await self._settle(group)
+
+    async def _settle(self, group: _Group[T, R]) -> None:
+        results: Sequence[R | Exception]
+        try:
+            results = _complete(await self._flush([item for item, _ in group]), len(group))
+        except asyncio.CancelledError:
+            for _, outcome in group:
+                outcome.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001  # it is raised at the puts
+            results = [error] * len(group)
+        for (_, outcome), result in zip(group, results, strict=True):
+            if outcome.done():  # its put was cancelled
+                continue
+            if isinstance(result, Exception):
+                outcome.set_exception(result)
+            else:
+                outcome.set_result(result)
+
+    def _release(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._group:
+            self._ready.put_nowait(self._group)
+            self._group = []
+
+
+def _complete(results: Sequence[R | Exception], wanted: int) -> Sequence[R | Exception]:
+    if len(results) != wanted:
+        raise RuntimeError(f"{len(results)} results for {wanted} items")
+    return results
+
+
+@contextlib.asynccontextmanager
+async def open_grouper(
+    flush: Flush[T, R], *, linger: timedelta = LINGER, most: int = MOST, in_flight: int = IN_FLIGHT
+) -> AsyncIterator[Grouper[T, R]]:
+    """Groups of at most `most` items, gathered for `linger`, at most `in_flight` of them flushed at once.
+
+    Leaving flushes what was put and waits for it.
+    """
+    grouper = Grouper(flush, linger, most, in_flight)
+    async with task_group() as tasks:
+        for _ in range(in_flight):
+            tasks.create_task(grouper.work())
+        try:
+            yield grouper
+        finally:
+            grouper.close(in_flight)

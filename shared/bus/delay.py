@@ -1,0 +1,48 @@
+"""Which wait queue a wished delay leads to: the ladder of steps, the only table of delays on the bus.
+
+There is one wait queue per step and target: a message in front with a longer time of its own would hold back all
+behind it, and so would a full target.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+STEPS: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30, 60, 120, 300, 600))
+"""Before the time scale. What waits longer than the last step is a due time in the store."""
+
+SHORTEST: Final = timedelta(milliseconds=10)
+"""No wait queue is shorter, whatever the time scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung: `nominal` is the delay as policies state it, `ttl` the time it really takes under the time scale."""
+
+    nominal: timedelta
+    ttl: timedelta
+
+
+def ladder(scale: float = 1) -> tuple[Step, ...]:
+    """All steps, shortest first."""
+    return tuple(Step(nominal, _real(nominal, scale)) for nominal in STEPS)
+
+
+def step_for(wish: timedelta, scale: float = 1) -> Step | None:
+    """The first step that is not shorter than a wish stated before the time scale; None: longer than the ladder."""
+    return next((step for step in ladder(scale) if step.nominal >= wish), None)
+
+
+def step_past(span: timedelta, scale: float = 1) -> Step | None:
+    """The first step that really takes no less than `span` (say, until a claim runs out); None: beyond the ladder."""
+    return next((step for step in ladder(scale) if step.ttl >= span), None)
+
+
+def wait_queue(target: str, step: Step) -> str:
+    """The name of the queue in which messages for `target` wait that long; it carries the real time."""
+    return f"wait.{target}.{step.ttl // timedelta(milliseconds=1)}"
+
+
+def _real(nominal: timedelta, scale: float) -> timedelta:
+    milliseconds = max(nominal / scale, SHORTEST) / timedelta(milliseconds=1)
+    return timedelta(milliseconds=round(milliseconds))

@@ -1,0 +1,43 @@
+"""What travels on the bus: wake-ups that name things in the store, never tokens and never a payload.
+
+One message is a bundle: it may carry many members. A message that comes back is taken apart.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.flow.lane import Lane
+from shared.flow.model import Travelling
+
+
+class SendsDue(Travelling):
+    """ingest and sweeper → planner: these sends are stored and want planning."""
+
+    v: Literal[1] = 1
+    sends: tuple[str, ...] = Field(description="send keys")
+
+
+class SliceDue(Travelling):
+    """One slice to work. `chunks` narrows it to those chunks (a slice that killed workers goes chunk by chunk)."""
+
+    id: str
+    chunks: tuple[int, ...] | None = None
+
+
+class SlicesDue(Travelling):
+    """planner and delivery → delivery: these slices, all of one platform and lane."""
+
+    v: Literal[1] = 1
+    slices: tuple[SliceDue, ...]
+
+
+class ChunksDone(Travelling):
+    """delivery → reporter and planner: these chunks have a record. `again`: derive everything from the store again."""
+
+    v: Literal[1] = 1
+    lane: Lane
+    record: str | None = Field(default=None, description="the record's id; None with `again`")
+    members: tuple[str, ...] = ()
+    small: bool = False
+    again: tuple[str, ...] = Field(default=(), description="send keys to sum afresh")

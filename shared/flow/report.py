@@ -1,0 +1,158 @@
+"""The report is the sum of a send's records: nothing is ever incremented, so nothing can be counted twice."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from shared.flow.model import Travelling
+from shared.flow.plan import Plan
+from shared.flow.record import Part
+from shared.flow.verdict import Fate
+
+State = Literal["accepted", "running", "finished", "rejected"]
+
+
+class Outcomes(Travelling):
+    """How many notifications, and what became of them; `open` is what has no verdict yet."""
+
+    planned: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    unregistered: int = 0
+    expired: int = 0
+    suppressed: int = 0
+    cancelled: int = 0
+    failed: int = 0
+    open: int = 0
+    reasons: dict[str, dict[str, int]] = Field(default_factory=dict, description="by fate, then reason")
+
+
+class VariantOutcomes(Outcomes):
+    """The outcomes of one variant."""
+
+    variant: str
+    platform: str
+
+
+class Report(Travelling):
+    """What became of a send. Exact when `state` is finished: planned is the sum of all outcomes."""
+
+    state: State
+    total: Outcomes
+    variants: tuple[VariantOutcomes, ...] = ()
+    chunks: int = 0
+    chunks_recorded: int = 0
+    retries: int = 0
+    retries_recorded: int = 0
+    accepted_at: datetime | None = None
+    first_answer_at: datetime | None = None
+    last_answer_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Records summed: associative and commutative, so it does not matter in what order or grouping they are folded."""
+
+    chunks: int = 0
+    retries: int = 0
+    owed_steps: int = 0
+    matched: Counter[tuple[str, str]] = field(default_factory=Counter)
+    counts: Counter[tuple[str, str, Fate, str]] = field(default_factory=Counter)
+    latency: tuple[int, ...] = ()
+    first_answer_at: datetime | None = None
+    last_answer_at: datetime | None = None
+
+    def __add__(self, other: "Sum") -> "Sum":
+        """The sum of both."""
+        return Sum(
+            self.chunks + other.chunks,
+            self.retries + other.retries,
+            self.owed_steps + other.owed_steps,
+            self.matched + other.matched,
+            self.counts + other.counts,
+            _added(self.latency, other.latency),
+            min((t for t in (self.first_answer_at, other.first_answer_at) if t), default=None),
+            max((t for t in (self.last_answer_at, other.last_answer_at) if t), default=None),
+        )
+
+
+def sum_of(part: Part) -> Sum:
+    """One chunk as a sum."""
+    where = (part.variant, part.platform)
+    return Sum(
+        chunks=int(part.first),
+        retries=int(not part.first),
+        owed_steps=len(part.owed),
+        matched=Counter({where: part.matched}) if part.first else Counter(),
+        counts=Counter({(*where, c.fate, c.reason): c.n for c in part.counts}),
+        latency=part.latency,
+        first_answer_at=part.first_answer_at,
+        last_answer_at=part.last_answer_at,
+    )
+
+
+def counted(plan: Plan) -> Sum:
+    """What a send closed before it was planned holds: devices counted once, all expired."""
+    return Sum(
+        matched=Counter({(one.variant, one.platform): one.n for one in plan.counted}),
+        counts=Counter({(one.variant, one.platform, Fate.EXPIRED, ""): one.n for one in plan.counted}),
+    )
+
+
+def fold(parts: Iterable[Part]) -> Sum:
+    """All these chunks; a member that comes twice counts once."""
+    total = Sum()
+    for part in {part.member: part for part in parts}.values():
+        total += sum_of(part)
+    return total
+
+
+def report(plan: Plan, recorded: Sum, *, finished_at: datetime | None = None) -> Report:
+    """The report of a send: finished when every chunk of its plan and every debt of a record has a record."""
+    finished = recorded.chunks == plan.chunks and recorded.retries == recorded.owed_steps
+    total = recorded + counted(plan)
+    variants = tuple(
+        VariantOutcomes(variant=variant, platform=platform, **_outcomes(total, (variant, platform)).model_dump())
+        for variant, platform in sorted(set(total.matched) | {key[:2] for key in total.counts})
+    )
+    return Report(
+        state="finished" if finished else "running",
+        total=_outcomes(total, None),
+        variants=variants,
+        chunks=plan.chunks,
+        chunks_recorded=total.chunks,
+        retries=total.owed_steps,
+        retries_recorded=total.retries,
+        accepted_at=plan.accepted_at,
+        first_answer_at=total.first_answer_at,
+        last_answer_at=total.last_answer_at,
+        finished_at=finished_at if finished else None,
+    )
+
+
+def _outcomes(total: Sum, where: tuple[str, str] | None) -> Outcomes:
+    planned = sum(n for key, n in total.matched.items() if where in (None, key))
+    fates: Counter[Fate] = Counter()
+    reasons: dict[str, Counter[str]] = {}
+    for (variant, platform, fate, reason), n in total.counts.items():
+        if where in (None, (variant, platform)):
+            fates[fate] += n
+            if reason:
+                reasons.setdefault(fate, Counter())[reason] += n
+    return Outcomes(
+        planned=planned,
+        open=planned - sum(fates.values()),
+        reasons={str(fate): dict(sorted(found.items())) for fate, found in sorted(reasons.items())},
+        **{str(fate): fates[fate] for fate in Fate},
+    )
+
+
+def _added(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    if not one or not other:
+        return one or other
+    return tuple(a + b for a, b in zip(one, other, strict=True))

@@ -1,0 +1,114 @@
+"""What a backend asks for, over HTTP and AMQP alike, and what it becomes once it is accepted."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from shared.flow.audience import Audience
+from shared.flow.lane import Lane
+from shared.flow.message import Message
+from shared.flow.model import Travelling
+from shared.flow.moment import whole_milliseconds
+
+DEFAULT_TTL: Final = timedelta(hours=24)
+MAX_TTL: Final = timedelta(days=28)
+"""FCM keeps a message at most this long (Firebase, Set the lifespan of a message); APNs at most 30 days."""
+CLOSING_GRACE: Final = timedelta(minutes=5)
+"""What is still open this long past its deadline is closed by counting."""
+VERSION: Final = 1
+
+
+class Duplicates(StrEnum):
+    """What may happen to a notification whose outcome is unknown."""
+
+    COLLAPSE = "collapse"
+    ALLOW = "allow"
+    NEVER = "never"
+
+
+class SendRequest(Travelling):
+    """A send as a backend writes it."""
+
+    audience: Audience
+    message: Message
+    ttl: Annotated[float, Field(gt=0, le=MAX_TTL.total_seconds())] | None = Field(
+        default=None, description="seconds until the send is no longer worth delivering; 86,400 unless set"
+    )
+    lane: Lane | None = Field(default=None, description="`now` or `bulk`; by default from the number of recipients")
+    duplicates: Duplicates = Field(
+        default=Duplicates.COLLAPSE,
+        description="after an unknown outcome: collapse (repeat, shown once), allow (repeat), never (give up)",
+    )
+
+
+class Command(SendRequest):
+    """A send as it comes over AMQP: the same, with its app and an id of the backend's making."""
+
+    v: Literal[1] = VERSION
+    app: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{3,32}$")]
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")] = Field(
+        description="the send's id; a command that arrives twice is one send"
+    )
+
+    def request(self) -> SendRequest:
+        """The send itself, without the address on the envelope."""
+        return SendRequest.model_validate(self.model_dump(exclude={"v", "app", "id"}, exclude_unset=True))
+
+
+class Route(Travelling):
+    """One variant that a send goes to."""
+
+    variant: str
+    platform: str
+
+
+class Problem(Travelling):
+    """One thing wrong with a request, by JSON pointer."""
+
+    pointer: str
+    detail: str
+
+
+class Send(Travelling):
+    """An accepted (or rejected) send, as it is stored. `key` is `<app>.<id>`.
+
+    Up to `NAMED_INLINE` recipients stand in `request.audience`. More are stored as lists, named `users`, `devices` or
+    `tokens/<variant>`, and the audience keeps the first of each only: its kind and narrowing hold, its numbers do not.
+    """
+
+    v: Literal[1] = VERSION
+    key: str
+    app: str
+    request: SendRequest
+    lane: Lane
+    routes: tuple[Route, ...] = Field(description="the app's variants it goes to, fixed when it was accepted")
+    small: bool = Field(description="named recipients within one chunk: the send is its own plan")
+    accepted_at: datetime
+    deadline: datetime
+    source: Literal["http", "amqp"] = "http"
+    lists: dict[str, tuple[int, ...]] = Field(
+        default_factory=dict, description="lengths of the stored parts of each list of recipients, by the list's name"
+    )
+    problems: tuple[Problem, ...] = Field(default=(), description="why it was rejected; empty if it was accepted")
+
+    @property
+    def id(self) -> str:
+        """The id that the backend knows."""
+        return self.key.split(".", 1)[1]
+
+    def list_name(self, name: str) -> str:
+        """What the store calls the list of this name."""
+        return f"{self.key}/{name}"
+
+    @property
+    def closes_at(self) -> datetime:
+        """When what is still open is closed by counting."""
+        return self.deadline + CLOSING_GRACE
+
+
+def deadline_of(request: SendRequest, accepted_at: datetime) -> datetime:
+    """The moment after which nothing of this send is delivered, in whole milliseconds."""
+    ttl = DEFAULT_TTL if request.ttl is None else timedelta(seconds=request.ttl)
+    return whole_milliseconds(accepted_at + ttl)

@@ -1,0 +1,100 @@
+"""Makes APNs requests: everything but the path and the `apns-id` is built once for all devices."""
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from shared.flow.device import Device
+from shared.flow.identity import notification_prefix, notification_suffix
+from shared.flow.message import Message
+from shared.flow.send import Duplicates, Problem
+from shared.providers.apns.compose import Notification, compose
+from shared.providers.apns.rules import body_of
+from shared.providers.apns.settings import ApnsSettings
+from shared.providers.apns.topics import DEMANDS, topic_for
+from shared.providers.contract import Context, Headers, Refusal, Request
+from shared.providers.once import shown_once
+
+PATH: Final = "/3/device/"
+TOKEN: Final = re.compile(r"[0-9a-fA-F]{2,512}")
+"""In pairs of digits; Apple, Registering your app with APNs: do not assume a length."""
+_NO_TOKEN: Final = Refusal(pointer="/token", detail="not hexadecimal", reason="BadDeviceToken", suspect=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedApns:
+    """One body for all devices, and a request that is two strings and two tuples."""
+
+    headers: Headers
+    body: bytes
+    id_prefix: str
+    refusal: Refusal | None = None
+
+    def request(self, device: Device) -> Request | Refusal:
+        """The request for one device."""
+        if self.refusal is not None:
+            return self.refusal
+        token = device.token
+        if TOKEN.fullmatch(token) is None or len(token) % 2:
+            return _NO_TOKEN
+        apns_id = self.id_prefix + notification_suffix(device.id)
+        return Request(PATH + token.lower(), (("apns-id", apns_id),), self.body)
+
+
+def prepare(message: Message, settings: ApnsSettings, context: Context) -> PreparedApns:
+    """The message for one variant; a message that is too long is refused for every device."""
+    notification = compose(message, message.raw_for("apns") or {})
+    body = body_of(notification)
+    return PreparedApns(
+        headers=_headers(notification, settings, context),
+        body=body if isinstance(body, bytes) else b"",
+        id_prefix=notification_prefix(context.send_key),
+        refusal=_refusal(body, notification, context.now),
+    )
+
+
+def _refusal(body: bytes | Problem, notification: Notification, now: datetime) -> Refusal | None:
+    if isinstance(body, Problem):
+        return Refusal(pointer=body.pointer, detail=body.detail, reason="PayloadTooLarge")
+    wished = notification.expiration
+    if isinstance(wished, int) and 0 < wished <= now.timestamp():
+        return Refusal(pointer="/apns/expiration", detail="has passed", reason="expiration_passed")
+    return None
+
+
+def _headers(notification: Notification, settings: ApnsSettings, context: Context) -> Headers:
+    headers = [
+        ("apns-topic", topic_for(settings.topic, notification.push_type, notification.topic)),
+        ("apns-push-type", notification.push_type),
+        ("apns-priority", str(notification.priority)),
+        ("apns-expiration", str(expiration(notification, context))),
+    ]
+    collapse_id = notification.collapse_id or _derived_collapse_id(notification, context)
+    if collapse_id is not None:
+        # Header values are octets (RFC 9110, section 5.5); who writes them encodes this one as UTF-8.
+        headers.append(("apns-collapse-id", collapse_id))
+    return tuple(headers)
+
+
+def expiration(notification: Notification, context: Context) -> int:
+    """`apns-expiration`: 0 if asked for or if the push type is of no use later, else the deadline at the latest."""
+    wished = notification.expiration
+    if wished == 0 or (wished is None and not DEMANDS[notification.push_type].store):
+        return 0
+    deadline = _seconds(context.deadline, context.now)
+    return deadline if not isinstance(wished, int) else min(wished, deadline)
+
+
+def _seconds(deadline: datetime, now: datetime) -> int:
+    # Rounded down, as nothing may come late; but never into the past, which would be lost without a word.
+    return max(math.floor(deadline.timestamp()), math.floor(now.timestamp()) + 1)
+
+
+def _derived_collapse_id(notification: Notification, context: Context) -> str | None:
+    # It merges notifications that are shown (Apple, Sending notification requests). Other push types show nothing to
+    # merge: background keeps only the newest anyway, a Live Activity goes by its timestamp, a call is a call.
+    if context.duplicates is Duplicates.COLLAPSE and notification.push_type == "alert":
+        return shown_once(context.send_key)
+    return None

@@ -1,0 +1,158 @@
+"""What every provider folder offers: the seams between delivery, which does, and a provider, which decides."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from shared.flow.device import Device
+from shared.flow.message import Message
+from shared.flow.send import Duplicates, Problem
+from shared.flow.verdict import Outcome, Rejected, Verdict
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a send fixes for all its notifications. `now` is the store's time when the chunk starts."""
+
+    send_key: str
+    send_id: str
+    deadline: datetime
+    now: datetime
+    duplicates: Duplicates = Duplicates.COLLAPSE
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What differs between two notifications of one message: header names are lower-case."""
+
+    path: str
+    headers: Headers
+    body: bytes
+
+
+class Refusal(Problem):
+    """What makes the message impossible for one device, and the reason that it is counted under."""
+
+    reason: str
+    suspect: bool = False
+
+    def verdict(self) -> Rejected:
+        """The verdict on a notification that was never sent."""
+        return Rejected(self.reason, suspect=self.suspect)
+
+
+class Prepared(Protocol):
+    """A message made ready for one variant: `headers` are the same for every notification (authorization excluded)."""
+
+    @property
+    def headers(self) -> Headers: ...
+
+    def request(self, device: Device) -> Request | Refusal:
+        """The request for one device, or what makes the message impossible for it (our limits, checked first)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a variant's requests go, and the identity under which a connection is shared.
+
+    Requests of two variants share a connection only if their origins are equal: same host and port, same credential
+    identity (APNs binds a connection to one team; a client certificate belongs to one variant).
+    """
+
+    host: str
+    port: int
+    identity: str
+    certificate: bytes | None = field(default=None, repr=False)
+    """Client certificate chain and private key, PEM, for certificate authentication."""
+    warm_up: bool = False
+    """One request until it is answered with success before any other (APNs token authentication)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A POST that an authorizer needs made: `application/x-www-form-urlencoded`."""
+
+    url: str
+    fields: Mapping[str, str]
+
+
+Post = Callable[[Form], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The authorization header's value and its life. Shared by every replica through the store, encrypted."""
+
+    value: str = field(repr=False)
+    issued_at: datetime
+    refresh_at: datetime
+    """From here on a new one should be obtained."""
+    expires_at: datetime
+    """From here on it is useless."""
+
+
+class AuthorizationRefused(Exception):  # noqa: N818  # it is the provider that errs in no way: we were refused
+    """Credentials could not be turned into an authorization; `permanent` means only an operator can mend it."""
+
+    def __init__(self, reason: str, *, permanent: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+
+
+class VariantSettings(BaseModel):
+    """What a variant of this platform needs; `SECRETS` names the fields that are encrypted and never shown again."""
+
+    SECRETS: ClassVar[frozenset[str]] = frozenset()
+
+
+S = TypeVar("S", bound=VariantSettings)
+E = TypeVar("E", bound=BaseModel)
+
+
+class Provider(Protocol[S, E]):
+    """One platform."""
+
+    name: str
+    Settings: type[S]
+    Endpoints: type[E]
+    """The operator's settings: provider hosts, CA file. Field names become CARILLON_<NAME> variables."""
+    Block: type[BaseModel]
+    """The raw block; for the API's description, `check` applies it."""
+    library: str
+    """Which library transport speaks to this provider (`aioapns`, `httpx`), where the operator asks for one."""
+    min_refresh: float
+    """Seconds that must lie between two authorizations of one identity."""
+
+    def check(self, message: Message, settings: Sequence[S]) -> list[Problem]:
+        """What no device of these variants could be sent, by JSON pointer into the message (`/apns/aps/badge`).
+
+        Called at the door, before anything is stored, and again by the planner for commands over AMQP.
+        """
+        ...
+
+    def origin(self, settings: S, endpoints: E) -> Origin:
+        """Where requests of this variant go."""
+        ...
+
+    def prepare(self, message: Message, settings: S, context: Context) -> Prepared:
+        """The message for one variant, headers and body parts built once."""
+        ...
+
+    def authorization_identity(self, settings: S) -> str | None:
+        """Under which name an authorization is shared (team and key; project), or None: nothing to obtain."""
+        ...
+
+    async def authorize(self, settings: S, endpoints: E, now: datetime, post: Post) -> Authorization:
+        """A new authorization. Raises `AuthorizationRefused`."""
+        ...
+
+    def verdict(self, outcome: Outcome, sent_at: datetime) -> Verdict:
+        """What an outcome means, by table E.1 of the protocol reference."""
+        ...

@@ -1,0 +1,59 @@
+"""The FCM provider: one method a question, each answered by the file of that name."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from shared.flow.message import Message
+from shared.flow.send import Problem
+from shared.flow.verdict import Outcome, Verdict
+from shared.providers.address import host_and_port
+from shared.providers.contract import Authorization, Context, Origin, Post, Prepared
+from shared.providers.fcm import auth, payload, rules, verdict
+from shared.providers.fcm.block import FcmBlock
+from shared.providers.fcm.compose import compose
+from shared.providers.fcm.settings import FcmEndpoints, FcmSettings
+from shared.providers.raw_block import checked
+
+
+class Fcm:
+    """Stateless; one instance serves the process."""
+
+    name: Final = "fcm"
+    Settings = FcmSettings
+    Endpoints = FcmEndpoints
+    Block = FcmBlock
+    library: str = "httpx"
+    min_refresh: float = auth.LEAST_BETWEEN.total_seconds()
+
+    def check(self, message: Message, settings: Sequence[FcmSettings]) -> list[Problem]:
+        """What no device of these variants could be sent; projects do not differ in it."""
+        del settings
+        raw = message.raw_for(self.name) or {}
+        block = checked(FcmBlock, raw, self.name)
+        if isinstance(block, list):
+            return block
+        return list(rules.message_problems(message, compose(message, raw)))
+
+    def origin(self, settings: FcmSettings, endpoints: FcmEndpoints) -> Origin:
+        """Google's host; a connection is not bound to a project, but limits and failures are."""
+        host, port = host_and_port(endpoints.fcm_url)
+        return Origin(host, port, settings.identity)
+
+    def prepare(self, message: Message, settings: FcmSettings, context: Context) -> Prepared:
+        """The message for one variant."""
+        return payload.prepare(message, settings, context)
+
+    def authorization_identity(self, settings: FcmSettings) -> str | None:
+        """Project, account and key."""
+        return settings.identity
+
+    async def authorize(
+        self, settings: FcmSettings, endpoints: FcmEndpoints, now: datetime, post: Post
+    ) -> Authorization:
+        """An access token from Google."""
+        return await auth.authorization(settings, endpoints, now, post)
+
+    def verdict(self, outcome: Outcome, sent_at: datetime) -> Verdict:
+        """What an outcome means."""
+        return verdict.verdict(outcome, sent_at)

@@ -1,0 +1,84 @@
+"""Every metric with its labels, as data: one line below is one metric. Recorded per chunk, never per notification.
+
+A label has few values: never a token, a user, an app or a send.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, get_args, get_type_hints
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+PREFIX: Final = "carillon_"
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+SECONDS: Final = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+DWELL: Final = (0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400)
+SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a metric tells, by which labels; a histogram's buckets."""
+
+    text: str
+    labels: tuple[str, ...] = ()
+    buckets: Sequence[float] = SECONDS
+
+
+class Metrics:
+    """Made once in a process's wiring on a registry of its own, and passed down."""
+
+    sends_accepted: Annotated[Counter, Spec("Sends accepted", ("source", "lane"))]
+    sends_refused: Annotated[Counter, Spec("Sends refused", ("reason",))]
+    http_requests: Annotated[Counter, Spec("Requests answered", ("method", "route", "status"))]
+    http_seconds: Annotated[Histogram, Spec("Time of a request", ("method", "route"))]
+    ingest_open: Annotated[Gauge, Spec("1 while sends are accepted, 0 while the broker does not confirm")]
+    ingest_group_size: Annotated[Histogram, Spec("Sends stored by one insert", buckets=SIZES)]
+    publish_unconfirmed: Annotated[Counter, Spec("Publishes that the broker did not confirm", ("why",))]
+    broker_blocked: Annotated[Gauge, Spec("1 while the broker reads no publishes from us")]
+    slices_published: Annotated[Counter, Spec("Slices put on the bus", ("platform", "lane"))]
+    slices_done: Annotated[Counter, Spec("Slices worked to their end", ("platform", "lane"))]
+    chunks: Annotated[Counter, Spec("Chunks closed by a record", ("platform",))]
+    notifications: Annotated[Counter, Spec("Notifications by verdict", ("platform", "outcome", "reason"))]
+    retries: Annotated[Counter, Spec("Notifications owed again", ("platform", "rule"))]
+    chunk_seconds: Annotated[Histogram, Spec("From the start of a chunk to its record", ("platform",))]
+    dwell_seconds: Annotated[Histogram, Spec("Time a message spent on the bus", ("hop",), DWELL)]
+    in_flight_chunks: Annotated[Gauge, Spec("Chunks being worked", ("platform",))]
+    claims_lost: Annotated[Counter, Spec("Claims that another took or that ran out", ("platform",))]
+    records_lost: Annotated[Counter, Spec("Chunk records that another had inserted first", ("platform",))]
+    chunk_conflicts: Annotated[Counter, Spec("Devices terminal in two outcomes with different verdicts")]
+    late_results: Annotated[Counter, Spec("Results of sends that were finished already")]
+    swept: Annotated[Counter, Spec("What a sweeper found undone and published again", ("kind",))]
+    closed_by_counting: Annotated[Counter, Spec("Chunks closed by counting", ("why",))]
+    dead_letters: Annotated[Counter, Spec("Messages put to the dead letters", ("queue",))]
+    devices_retired: Annotated[Counter, Spec("Devices removed or put in quarantine", ("reason",))]
+    authorization_refreshes: Annotated[Counter, Spec("Provider authorizations obtained", ("platform", "outcome"))]
+    clock_offset_seconds: Annotated[Gauge, Spec("The store's clock less this machine's")]
+    store_seconds: Annotated[Histogram, Spec("Time of a store operation", ("operation",))]
+    broker_seconds: Annotated[Histogram, Spec("Time until a publish was confirmed", ("exchange",))]
+    loop_lag_seconds: Annotated[Gauge, Spec("How late the event loop woke a sleeper, worst of the last seconds")]
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        for name, (kind, spec) in catalogue().items():
+            setattr(self, name, _made(kind, name, spec, self.registry))
+
+    def text(self) -> bytes:
+        """All of them, as Prometheus reads them."""
+        return generate_latest(self.registry)
+
+
+def catalogue() -> dict[str, tuple[type, Spec]]:
+    """Name → kind and spec of every metric."""
+    hints = get_type_hints(Metrics, include_extras=True)
+    return {name: (args[0], args[1]) for name, hint in hints.items() if len(args := get_args(hint)) > 1}
+
+
+def _made(kind: type, name: str, spec: Spec, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    if kind is Histogram:
+        return Histogram(PREFIX + name, spec.text, spec.labels, buckets=spec.buckets, registry=registry)
+    if kind is Gauge:
+        return Gauge(PREFIX + name, spec.text, spec.labels, registry=registry)
+    return Counter(PREFIX + name, spec.text, spec.labels, registry=registry)

@@ -1,0 +1,65 @@
+"""The start of every service: `--help`, settings, logs, then its `main` until SIGTERM."""
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, NoReturn, TypeVar
+
+import structlog
+from pydantic import BaseModel
+
+from shared.runtime.life import Life, run
+from shared.runtime.logs import open_logs
+from shared.runtime.settings import Common, SettingsError, help_text, read
+from shared.runtime.version import VERSION
+
+C = TypeVar("C", bound=Common)
+
+WRONG_USAGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Process(Generic[C]):
+    """What a service's `main` gets."""
+
+    settings: C
+    extras: tuple[BaseModel, ...]
+    """An instance of each model that was passed as `extra`."""
+    life: Life
+
+
+def start(  # noqa: PLR0913  # argv and environ are there for tests
+    service: str,
+    settings: type[C],
+    main: Callable[[Process[C]], Awaitable[None]],
+    *,
+    about: str,
+    extra: Sequence[type[BaseModel]] = (),
+    argv: Sequence[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> NoReturn:
+    """Run a service as a process and exit: 0, 1 if it failed, 2 if its settings are wrong."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments:
+        _answer(arguments, service, about, (settings, *extra))
+    try:
+        values, extras = read(settings, os.environ if environ is None else environ, extra=extra)
+    except SettingsError as error:
+        sys.stderr.write(f"carillon {service} does not start:\n{error}\n")
+        sys.exit(WRONG_USAGE)
+    with open_logs(service=service, level=values.log_level):
+        structlog.get_logger().info("starting", version=VERSION, time_scale=values.time_scale)
+        code = run(lambda life: main(Process(values, extras, life)), drain=timedelta(seconds=values.drain_seconds))
+    sys.exit(code)
+
+
+def _answer(arguments: Sequence[str], service: str, about: str, models: Sequence[type[BaseModel]]) -> NoReturn:
+    if list(arguments) == ["--version"]:
+        sys.stdout.write(f"carillon {VERSION}\n")
+        sys.exit(0)
+    asked = list(arguments) in (["--help"], ["-h"])
+    text = f"carillon {service}: {about}\n\nIts settings are environment variables:\n\n{help_text(*models)}\n"
+    (sys.stdout if asked else sys.stderr).write(text)
+    sys.exit(0 if asked else WRONG_USAGE)

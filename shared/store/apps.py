@@ -1,0 +1,124 @@
+"""Apps: the tenants, and the secrets that speak for them.
+
+{_id, name, created_at, secrets: {app: [keyed hash], client: [keyed hash]}, signing: [sealed SHA-256 of each app secret]}
+"""
+
+import hashlib
+import hmac
+import secrets as random
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pymongo import ReturnDocument
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from shared.flow.identity import new_id
+from shared.store.errors import Missing, Taken
+from shared.store.keyring import Keyring
+
+SecretKind = Literal["app", "client"]
+PREFIX: Final[dict[SecretKind, str]] = {"app": "as", "client": "cs"}
+SECRET_BYTES: Final = 48
+"""64 characters behind the prefix: longer than HMAC's block, so that SHA-256 of the secret verifies an HMAC with it."""
+KEPT: Final = 2
+"""A rotation leaves the secret before it valid, so that senders can move."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One tenant."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+class Apps:
+    """The collection `apps`. An operator's view: only the admin key lists or makes apps."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], keyring: Keyring) -> None:
+        self._apps = database["apps"]
+        self._keyring = keyring
+
+    async def ensure(self) -> None:
+        """Makes the indexes."""
+        await self._apps.create_index("name", unique=True)
+
+    async def create(self, name: str, now: datetime) -> tuple[App, dict[SecretKind, str]]:
+        """A new app and its two secrets, which are not shown again. Raises `Taken`."""
+        app = App(new_id("a"), name, now)
+        secrets = {kind: _new_secret(kind, app.id) for kind in PREFIX}
+        try:
+            await self._apps.insert_one(
+                {
+                    "_id": app.id,
+                    "name": name,
+                    "created_at": now,
+                    "secrets": {kind: [self._keyring.hash_secret(secret)] for kind, secret in secrets.items()},
+                    "signing": [self._signing_key(app.id, secrets["app"])],
+                }
+            )
+        except DuplicateKeyError as error:
+            message = f"there is an app named {name!r}"
+            raise Taken(message) from error
+        return app, secrets
+
+    async def get(self, app: str) -> App:
+        """One app. Raises `Missing`."""
+        found = await self._apps.find_one({"_id": app}, {"name": 1, "created_at": 1})
+        if found is None:
+            message = f"there is no app {app!r}"
+            raise Missing(message)
+        return App(app, found["name"], found["created_at"])
+
+    async def all(self) -> list[App]:
+        """Every app, oldest first."""
+        found = self._apps.find({}, {"name": 1, "created_at": 1}).sort("created_at", 1)
+        return [App(one["_id"], one["name"], one["created_at"]) async for one in found]
+
+    async def rotate(self, app: str, kind: SecretKind) -> str:
+        """A new secret of this kind; the one before it stays valid until the next rotation. Raises `Missing`."""
+        secret = _new_secret(kind, app)
+        push: dict[str, Any] = {f"secrets.{kind}": _front(self._keyring.hash_secret(secret))}
+        if kind == "app":
+            push["signing"] = _front(self._signing_key(app, secret))
+        found = await self._apps.find_one_and_update(
+            {"_id": app}, {"$push": push}, return_document=ReturnDocument.AFTER
+        )
+        if found is None:
+            message = f"there is no app {app!r}"
+            raise Missing(message)
+        return secret
+
+    async def verify(self, secret: str) -> tuple[str, SecretKind] | None:
+        """Which app and kind this secret speaks for, or None."""
+        prefix, _, rest = secret.partition("_")
+        app = rest.partition("_")[0]
+        kind = next((kind for kind, known in PREFIX.items() if known == prefix), None)
+        found = await self._apps.find_one({"_id": app}, {"secrets": 1}) if kind else None
+        if kind is None or found is None:
+            return None
+        given = self._keyring.hash_secret(secret)
+        known = any([hmac.compare_digest(given, one) for one in found["secrets"][kind]])
+        return (app, kind) if known else None
+
+    async def signed(self, app: str, body: bytes, signature: str) -> bool:
+        """Whether `signature` is the hex HMAC-SHA256 of `body` with one of the app's secrets. False if there is no app."""
+        found = await self._apps.find_one({"_id": app}, {"signing": 1})
+        keys = [self._keyring.unseal(one, f"signing|{app}") for one in (found or {}).get("signing", ())]
+        return any(
+            [hmac.compare_digest(hmac.digest(key, body, hashlib.sha256).hex(), signature.lower()) for key in keys]
+        )
+
+    def _signing_key(self, app: str, secret: str) -> bytes:
+        return self._keyring.seal(hashlib.sha256(secret.encode()).digest(), f"signing|{app}")
+
+
+def _new_secret(kind: SecretKind, app: str) -> str:
+    return f"{PREFIX[kind]}_{app}_{random.token_urlsafe(SECRET_BYTES)}"
+
+
+def _front(value: bytes) -> dict[str, Any]:
+    return {"$each": [value], "$position": 0, "$slice": KEPT}

@@ -1,0 +1,89 @@
+"""Opens the store and gives every collection its place; makes the indexes once at start."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from bson.codec_options import CodecOptions
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from shared.store.apps import Apps
+from shared.store.authorizations import Authorizations
+from shared.store.claims import Claims
+from shared.store.devices import Devices
+from shared.store.keyring import Keyring
+from shared.store.lists import Lists
+from shared.store.plans import Plans
+from shared.store.records import Records
+from shared.store.reports import Reports
+from shared.store.schedule import Schedule
+from shared.store.sends import Sends
+from shared.store.started import Started
+from shared.store.variants import Variants
+
+SELECTION_SECONDS: Final = 5
+OPERATION_SECONDS: Final = 20
+POOL: Final = 50
+CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+
+
+class Store:
+    """Every collection. Lives as long as the process; may be shared by all its tasks; `open_store` closes it."""
+
+    def __init__(self, client: AsyncMongoClient[dict[str, Any]], database: str, keyring: Keyring) -> None:
+        self._client = client
+        self.database: AsyncDatabase[dict[str, Any]] = client.get_database(database, codec_options=CODEC)
+        self.apps = Apps(self.database, keyring)
+        self.variants = Variants(self.database, keyring)
+        self.devices = Devices(self.database)
+        self.sends = Sends(self.database)
+        self.lists = Lists(self.database)
+        self.plans = Plans(self.database)
+        self.schedule = Schedule(self.database)
+        self.claims = Claims(self.database)
+        self.records = Records(self.database)
+        self.started = Started(self.database)
+        self.reports = Reports(self.database)
+        self.authorizations = Authorizations(self.database, keyring)
+
+    async def ensure(self) -> None:
+        """Makes every index; safe to repeat and to race."""
+        for collection in (
+            self.apps, self.variants, self.devices, self.sends, self.lists, self.plans, self.schedule,
+            self.claims, self.records, self.started, self.reports, self.authorizations,
+        ):  # fmt: skip
+            await collection.ensure()
+
+    async def now(self) -> datetime:
+        """The store's own time."""
+        answer = await self._client.admin.command("hello")
+        local: datetime = answer["localTime"]
+        return local if local.tzinfo else local.replace(tzinfo=UTC)
+
+    async def check(self) -> None:
+        """Really asks: raises unless a primary answers."""
+        answer = await self._client.admin.command("hello")
+        if not answer.get("isWritablePrimary"):
+            message = "the store has no primary"
+            raise ConnectionError(message)
+
+
+@asynccontextmanager
+async def open_store(url: str, database: str, keyring: Keyring) -> AsyncIterator[Store]:
+    """The store at this URL. Writes are majority and journalled: what is accepted survives a failover."""
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        url,
+        w="majority",
+        journal=True,
+        tz_aware=True,
+        maxPoolSize=POOL,
+        serverSelectionTimeoutMS=SELECTION_SECONDS * 1000,
+        timeoutMS=OPERATION_SECONDS * 1000,
+        appname="carillon",
+    )
+    try:
+        yield Store(client, database, keyring)
+    finally:
+        await client.close()

@@ -1,0 +1,47 @@
+"""What the store raises, split by what the catcher must do.
+
+    StoreError
+    ├── Missing            the caller's fault: there is no such thing in this app
+    ├── Taken              the caller's fault: the name or id is in use
+    ├── Lost               somebody else closed it first: drop ours and go on
+    └── Unsealable         do not start: the key ring does not hold the key that sealed this
+
+Anything that PyMongo raises means: the store is away or slow; try later.
+"""
+
+from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+
+StoreAway = PyMongoError
+"""Try later: what a caller that can wait catches."""
+
+
+class StoreError(Exception):
+    """The root of what this package itself raises."""
+
+
+class Missing(StoreError):  # noqa: N818  # reads as what it is where it is caught
+    """There is no such thing in this app."""
+
+
+class Taken(StoreError):  # noqa: N818  # as above
+    """The name or id is in use."""
+
+
+class Lost(StoreError):  # noqa: N818  # as above
+    """Another record holds some of these members; `members` are those that do."""
+
+    def __init__(self, members: set[str]) -> None:
+        super().__init__(f"{len(members)} of the record's members are closed already")
+        self.members = members
+
+
+class Unsealable(StoreError):  # noqa: N818  # as above
+    """The key ring does not hold the key that sealed this, or the bytes were changed."""
+
+
+def never_written(error: PyMongoError) -> bool:
+    """Whether a write that failed so certainly had no effect: no server was found to send it to.
+
+    After a first attempt that went out, PyMongo raises that attempt's error, not this one.
+    """
+    return isinstance(error, ServerSelectionTimeoutError)

@@ -1,0 +1,58 @@
+"""Lists: named recipients too many to travel in a send, in parts of at most 1 MB.
+
+{_id: <send key>/<list>/<part>, app, values: [...]}; the lists are `users`, `devices` and `tokens/<variant>`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from shared.flow.identity import split_send_key
+from shared.flow.plan import ListRange
+from shared.flow.send import Send
+from shared.flow.stored_list import parts
+
+
+class Lists:
+    """The collection `lists`."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._lists = database["lists"]
+
+    async def ensure(self) -> None:
+        """Only `_id` is needed."""
+
+    async def insert(self, name: str, values: Sequence[str]) -> list[int]:
+        """Stores a list; returns the lengths of its parts. Safe to repeat: a part is written whole, the first one counts."""
+        lengths = []
+        for number, part in enumerate(parts(values)):
+            document = {"app": split_send_key(name)[0], "values": list(part)}
+            await self._lists.update_one({"_id": f"{name}/{number}"}, {"$setOnInsert": document}, upsert=True)
+            lengths.append(len(part))
+        return lengths
+
+    async def lengths(self, name: str, count: int) -> list[int]:
+        """The lengths of the parts of a list that has so many."""
+        pipeline: list[dict[str, Any]] = [
+            {"$match": {"_id": {"$in": [f"{name}/{number}" for number in range(count)]}}},
+            {"$project": {"length": {"$size": "$values"}}},
+        ]
+        found = {one["_id"]: one["length"] for one in await (await self._lists.aggregate(pipeline)).to_list()}
+        return [found.get(f"{name}/{number}", 0) for number in range(count)]
+
+    async def read(self, name: str, part: int, start: int, end: int) -> list[str]:
+        """Positions `start` to `end` of a part; empty if the list is gone."""
+        if end <= start:  # $slice takes no length of 0
+            return []
+        found = await self._lists.find_one({"_id": f"{name}/{part}"}, {"values": {"$slice": [start, end - start]}})
+        return list(found["values"]) if found else []
+
+    async def named(self, send: Send, variant: str, where: ListRange) -> list[str]:
+        """The recipients at these positions for one variant: from the send itself (part -1), or from a stored part."""
+        audience = send.request.audience
+        if where.part < 0:
+            own = audience.tokens.get(variant, ()) if audience.tokens is not None else audience.users or audience.devices
+            return list((own or ())[where.start : where.end])
+        name = f"tokens/{variant}" if audience.tokens is not None else next(iter(send.lists))
+        return await self.read(send.list_name(name), where.part, where.start, where.end)

@@ -1,0 +1,129 @@
+"""Chunk records: a chunk is closed by one insert, and the first insert wins.
+
+{_id: first member, at, members: [...], sends: [...], parts: [{member, send, app, variant, platform, matched, ...}]}
+`members` has a unique index across all records, so no chunk can be closed twice, in a bundle or alone.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from pymongo import IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+from pymongo.read_concern import ReadConcern
+
+from shared.flow.identity import attempt_of
+from shared.flow.record import Part, Record
+from shared.flow.report import Sum, sum_of
+from shared.store.errors import Lost
+
+LISTS: Final = {"parts.undelivered": 0, "parts.owed.devices": 0}
+"""What a sum does not need."""
+
+
+class Records:
+    """The collection `records`. What is derived from a record is read with majority."""
+
+    INDEXES: Final = (IndexModel([("members", 1)], unique=True), IndexModel([("sends", 1)]))
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._records = database["records"]
+        self._durable = self._records.with_options(read_concern=ReadConcern("majority"))
+
+    async def ensure(self) -> None:
+        """Makes the indexes."""
+        await self._records.create_indexes(list(self.INDEXES))
+
+    async def insert(self, record: Record) -> None:
+        """Closes the record's chunks with majority. Raises `Lost` with the members that were closed before."""
+        try:
+            await self._records.insert_one(
+                {
+                    "_id": record.id,
+                    "at": record.at,
+                    "members": [part.member for part in record.parts],
+                    "sends": sorted({part.send for part in record.parts}),
+                    "parts": [part.model_dump(mode="python") for part in record.parts],
+                }
+            )
+        except DuplicateKeyError as error:
+            raise Lost(await self.closed(part.member for part in record.parts)) from error
+
+    async def closed(self, members: Iterable[str]) -> set[str]:
+        """Which of these chunks have a record."""
+        wanted = set(members)
+        found = self._durable.find({"members": {"$in": list(wanted)}}, {"_id": 0, "members": 1})
+        return {member for one in await found.to_list(None) for member in one["members"]} & wanted
+
+    async def part(self, member: str) -> Part | None:
+        """What the record of this chunk says, or None as long as there is none."""
+        found = await self._durable.find_one({"members": member}, {"parts": {"$elemMatch": {"member": member}}})
+        return Part.model_validate(found["parts"][0]) if found else None
+
+    async def parts(self, members: Iterable[str]) -> dict[str, Part]:
+        """What the records of these chunks say, by member; one read."""
+        wanted = set(members)
+        found = self._durable.find({"members": {"$in": list(wanted)}}, {"parts": 1})
+        return {
+            part["member"]: Part.model_validate(part)
+            for one in await found.to_list(None)
+            for part in one["parts"]
+            if part["member"] in wanted
+        }
+
+    async def of_send(self, send: str) -> list[Part]:
+        """Every chunk of a send that is closed, without the lists of devices."""
+        return (await self.of_sends([send]))[send]
+
+    async def of_sends(self, sends: Iterable[str]) -> dict[str, list[Part]]:
+        """The same for several sends; one read."""
+        parts: dict[str, list[Part]] = {send: [] for send in sends}
+        found = self._durable.find({"sends": {"$in": list(parts)}}, LISTS)
+        for one in await found.to_list(None):
+            for part in one["parts"]:
+                if part["send"] in parts:
+                    owed = [{**debt, "devices": ()} for debt in part["owed"]]
+                    parts[part["send"]].append(Part.model_validate({**part, "owed": owed}))
+        return parts
+
+    async def sum(self, send: str) -> Sum:
+        """The sum of a send's records, read a batch at a time."""
+        total = Sum()
+        async for one in self._durable.find({"sends": send}, LISTS, batch_size=1000):
+            for part in one["parts"]:
+                if part["send"] == send:
+                    owed = [{**debt, "devices": ()} for debt in part["owed"]]
+                    total += sum_of(Part.model_validate({**part, "owed": owed}))
+        return total
+
+    async def unregistered(self, send: str) -> list[tuple[datetime, Part]]:
+        """The chunks of a send that found dead tokens, with their lists."""
+        found = self._durable.find({"sends": send, "parts.undelivered.fate": "unregistered"})
+        return [
+            (one["at"], Part.model_validate(part))
+            for one in await found.to_list(None)
+            for part in one["parts"]
+            if part["send"] == send
+        ]
+
+    async def debts(self, send: str) -> list[tuple[str, int, datetime]]:
+        """Member, step and due time of every retry that a send's records name."""
+        found = self._durable.find({"sends": send, "parts.owed.0": {"$exists": True}}, LISTS)
+        return [
+            (part["member"], debt["step"], debt["due"])
+            for one in await found.to_list(None)
+            for part in one["parts"]
+            if part["send"] == send
+            for debt in part["owed"]
+        ]
+
+    async def recorded_members(self, send: str) -> set[str]:
+        """Every chunk of a send that has a record."""
+        found = self._durable.find({"sends": send}, {"_id": 0, "members": 1})
+        return {m for one in await found.to_list(None) for m in one["members"] if m.startswith(send + ".")}
+
+
+def is_first(member: str) -> bool:
+    """Whether a member belongs to the plan, not to a retry."""
+    return attempt_of(member) == 1

@@ -1,0 +1,83 @@
+"""Sends: what was asked for and accepted, and what was refused readably. Inserted once, never changed.
+
+{_id: send key, app, accepted_at, deadline, small, rejected, body: the `Send` as JSON}
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pymongo import IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError
+from pymongo.read_concern import ReadConcern
+
+from shared.flow.send import Send
+
+DUPLICATE_KEY: Final = 11000
+
+
+class Sends:
+    """The collection `sends`."""
+
+    INDEXES: Final = (
+        IndexModel([("app", 1), ("accepted_at", -1), ("_id", -1)]),
+        IndexModel([("accepted_at", 1)]),
+    )
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._sends = database["sends"]
+        self._durable = self._sends.with_options(read_concern=ReadConcern("majority"))
+
+    async def ensure(self) -> None:
+        """Makes the indexes."""
+        await self._sends.create_indexes(list(self.INDEXES))
+
+    async def insert(self, sends: Sequence[Send]) -> set[str]:
+        """Stores sends with majority; returns the keys of those that were there before (the first one counts)."""
+        try:
+            await self._sends.insert_many([_document(send) for send in sends], ordered=False)
+        except BulkWriteError as error:
+            failures = (error.details or {}).get("writeErrors", ())
+            if any(one["code"] != DUPLICATE_KEY for one in failures) or (error.details or {}).get("writeConcernErrors"):
+                raise
+            return {one["op"]["_id"] for one in failures}
+        return set()
+
+    async def get(self, key: str) -> Send | None:
+        """One send by its key."""
+        found = await self._durable.find_one({"_id": key}, {"body": 1})
+        return Send.model_validate_json(found["body"]) if found else None
+
+    async def many(self, keys: Iterable[str]) -> dict[str, Send]:
+        """Those of these sends that there are, by key; one read."""
+        found = self._durable.find({"_id": {"$in": list(keys)}}, {"body": 1})
+        return {one["_id"]: Send.model_validate_json(one["body"]) for one in await found.to_list(None)}
+
+    async def latest(self, app: str, limit: int, before: tuple[datetime, str] | None = None) -> list[Send]:
+        """An app's sends, newest first, a page at a time; `before` is time and key of the last one seen."""
+        older: dict[str, Any] = {}
+        if before is not None:
+            at, key = before
+            older = {"$or": [{"accepted_at": {"$lt": at}}, {"accepted_at": at, "_id": {"$lt": key}}]}
+        found = self._sends.find({"app": app, **older}, {"body": 1}).sort([("accepted_at", -1), ("_id", -1)])
+        return [Send.model_validate_json(one["body"]) for one in await found.limit(limit).to_list(None)]
+
+    async def accepted_between(self, after: datetime, until: datetime, limit: int) -> list[tuple[datetime, Send]]:
+        """Across apps, for the sweep: sends accepted in `(after, until]`, oldest first, rejected ones left out."""
+        found = self._durable.find(
+            {"accepted_at": {"$gt": after, "$lte": until}, "rejected": False}, {"body": 1, "accepted_at": 1}
+        ).sort("accepted_at", 1)
+        return [(one["accepted_at"], Send.model_validate_json(one["body"])) async for one in found.limit(limit)]
+
+
+def _document(send: Send) -> dict[str, Any]:
+    return {
+        "_id": send.key,
+        "app": send.app,
+        "accepted_at": send.accepted_at,
+        "deadline": send.deadline,
+        "small": send.small,
+        "rejected": bool(send.problems),
+        "body": send.model_dump_json(exclude_defaults=True).encode(),
+    }

@@ -1,0 +1,116 @@
+"""Variants: one app on one platform and environment, with its provider credentials sealed.
+
+{_id, app, platform, name, settings: {what may be shown}, sealed: secrets as JSON, version, created_at}
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bson import Binary
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from shared.flow.identity import new_id
+from shared.store.errors import Missing, Taken
+from shared.store.keyring import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A variant with its secrets opened: `settings` is what the provider's settings model takes."""
+
+    id: str
+    app: str
+    platform: str
+    name: str
+    version: int
+    created_at: datetime
+    settings: dict[str, Any] = field(repr=False)
+    secrets: frozenset[str] = frozenset()
+
+    def shown(self) -> dict[str, Any]:
+        """The settings without the secrets."""
+        return {name: value for name, value in self.settings.items() if name not in self.secrets}
+
+
+class Variants:
+    """The collection `variants`."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], keyring: Keyring) -> None:
+        self._variants = database["variants"]
+        self._keyring = keyring
+
+    async def ensure(self) -> None:
+        """Makes the indexes."""
+        await self._variants.create_index([("app", 1), ("name", 1)], unique=True)
+
+    async def create(
+        self, app: str, platform: str, name: str, settings: dict[str, Any], secrets: frozenset[str], now: datetime
+    ) -> Variant:
+        """A new variant; the fields named in `secrets` are sealed. Raises `Taken`."""
+        variant = Variant(new_id("v"), app, platform, name, 1, now, settings, secrets)
+        try:
+            await self._variants.insert_one({"_id": variant.id, "created_at": now, **self._document(variant)})
+        except DuplicateKeyError as error:
+            message = f"the app has a variant named {name!r}"
+            raise Taken(message) from error
+        return variant
+
+    async def replace(self, variant: Variant, settings: dict[str, Any]) -> Variant:
+        """New settings; the version rises, so that every process takes them up. Raises `Missing`."""
+        newer = Variant(
+            variant.id, variant.app, variant.platform, variant.name, variant.version + 1,
+            variant.created_at, settings, variant.secrets,
+        )  # fmt: skip
+        done = await self._variants.update_one(
+            {"_id": variant.id, "app": variant.app, "version": variant.version}, {"$set": self._document(newer)}
+        )
+        if done.matched_count == 0:
+            message = f"variant {variant.id!r} was changed or deleted meanwhile"
+            raise Missing(message)
+        return newer
+
+    async def get(self, app: str, variant: str) -> Variant:
+        """One variant. Raises `Missing`."""
+        found = await self._variants.find_one({"_id": variant, "app": app})
+        if found is None:
+            message = f"the app has no variant {variant!r}"
+            raise Missing(message)
+        return self._variant(found)
+
+    async def all(self, app: str) -> list[Variant]:
+        """Every variant of the app, oldest first."""
+        found = self._variants.find({"app": app}).sort([("created_at", 1), ("_id", 1)])
+        return [self._variant(one) async for one in found]
+
+    async def delete(self, app: str, variant: str) -> bool:
+        """Whether there was such a variant."""
+        done = await self._variants.delete_one({"_id": variant, "app": app})
+        return done.deleted_count == 1
+
+    def _document(self, variant: Variant) -> dict[str, Any]:
+        hidden = {name: value for name, value in variant.settings.items() if name in variant.secrets}
+        return {
+            "app": variant.app,
+            "platform": variant.platform,
+            "name": variant.name,
+            "version": variant.version,
+            "settings": variant.shown(),
+            "secrets": sorted(variant.secrets),
+            "sealed": Binary(self._keyring.seal(json.dumps(hidden).encode(), _bound(variant))),
+        }
+
+    def _variant(self, found: dict[str, Any]) -> Variant:
+        variant = Variant(
+            found["_id"], found["app"], found["platform"], found["name"], found["version"],
+            found["created_at"], dict(found["settings"]), frozenset(found["secrets"]),
+        )  # fmt: skip
+        variant.settings.update(json.loads(self._keyring.unseal(found["sealed"], _bound(variant))))
+        return variant
+
+
+def _bound(variant: Variant) -> str:
+    """What the secrets are sealed to: tenant, platform, variant and version."""
+    return f"variant|{variant.app}|{variant.platform}|{variant.id}|{variant.version}"

@@ -1,0 +1,1 @@
+"""The local stack: servers and processes that start, die and leave nothing behind."""

@@ -1,0 +1,1 @@
+"""Processes and HTTP servers as an operator meets them."""

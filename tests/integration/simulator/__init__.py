@@ -1,0 +1,1 @@
+"""The simulators, row by row of the tables of what they must do."""

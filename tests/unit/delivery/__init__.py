@@ -1,0 +1,1 @@
+"""Delivery's deciding files, without network."""
