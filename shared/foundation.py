@@ -1,4 +1,4 @@
-"""What every worker service stands on: store, bus, clock, metrics and its health page, opened in order, closed in reverse."""
+"""What every service stands on: store, bus, clock, metrics, health page; opened in order, closed in reverse."""
 
 import asyncio
 import socket

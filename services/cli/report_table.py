@@ -10,10 +10,11 @@ from shared.flow.verdict import Fate
 
 def report_table(title: str, report: Report) -> Table:
     """Outcomes that did not occur are left out; `open` is shown while there is any."""
-    columns: Sequence[Outcomes] = (*report.variants, report.total)
+    variants = sorted(report.variants, key=lambda one: (one.platform, one.variant))
+    columns: Sequence[Outcomes] = (*variants, report.total)
     table = Table(title=title, title_justify="left", title_style="bold", min_width=46)
     table.add_column("")
-    for variant in report.variants:
+    for variant in variants:
         table.add_column(variant.platform, justify="right")
     table.add_column("all", justify="right", style="bold")
     for label, figures, style in _rows(columns, report.total):

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from services.cli.local.fleet import TIME_SCALE
 from services.cli.local.places import STACK
@@ -22,29 +21,27 @@ def command(
 
     Data of an earlier `up` in the same folder is still there.
     """
-    console = Console()
-    with console.status("Starting everything (about 15 s) ..."):
+    with Console(stderr=True).status("Starting everything (about 15 s) ..."):
         stack = Stack(folder, time_scale=time_scale)
         stack.start()
-    console.print(_addresses(stack))
+    typer.echo(_addresses(stack))
     if time_scale != 1:
-        console.print(f"Delays, pauses and windows run at 1/{time_scale:g} of their length (--time-scale).")
+        typer.echo(f"Delays, pauses and windows run at 1/{time_scale:g} of their length (--time-scale).")
 
 
-def _addresses(stack: Stack) -> Table:
+def _addresses(stack: Stack) -> str:
+    """Plain lines: a table would cut what someone wants to copy."""
     site = stack.fleet.site
     rows = {
         "API": stack.fleet.api,
         "admin key": str(site.admin_key_file),
         "simulators": stack.fleet.control,
-        "their CA": str(site.ca_file),
+        "simulators' CA": str(site.ca_file),
         "RabbitMQ": stack.broker.url,
         "MongoDB": stack.store.url,
         "logs": str(site.folder / "log"),
     }
-    rows |= {f"{name} metrics": f"{process.url}/metrics" for name, process in stack.fleet.processes.items()}
-    del rows["simulator metrics"]
-    table = Table.grid(padding=(0, 2))
-    for name, value in rows.items():
-        table.add_row(name, value)
-    return table
+    measured = {name: process for name, process in stack.fleet.processes.items() if name != "simulator"}
+    rows |= {f"metrics of {name}": f"{process.url}/metrics" for name, process in measured.items()}
+    width = max(map(len, rows))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())

@@ -164,4 +164,3 @@ class Attempts:
 
 def _rule(verdict: Verdict) -> str:
     return str(verdict.rule) if isinstance(verdict, Retry) else str(DelayRule.CREDENTIAL)
-

@@ -1,4 +1,4 @@
-"""What chunks need to know again and again: sends and plans (which never change) and variants (which are asked afresh)."""
+"""What chunks need again and again: sends and plans, which never change, and variants, which are asked afresh."""
 
 import time
 from collections import OrderedDict

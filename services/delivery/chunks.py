@@ -1,4 +1,4 @@
-"""Works chunks: look up, attempt, close. A few at once; what fails three times for a reason of ours is closed as poison."""
+"""Works chunks: look up, attempt, close. A few at once; what fails three times by our fault is closed as poison."""
 
 import asyncio
 from collections.abc import Sequence

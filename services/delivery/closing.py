@@ -136,7 +136,7 @@ class Closer:
 
 
 def conflicting(one: Part, other: Part) -> int:
-    """How many devices are terminal in both with different verdicts, `failed` left out. A device not listed is delivered."""
+    """How many devices are terminal in both with different verdicts, `failed` left out; one not listed is delivered."""
     first, second = _fates(one), _fates(other)
     open_ = {device for part in (one, other) for debt in part.owed for device in debt.devices}
     return sum(
@@ -160,4 +160,3 @@ async def patiently(work: Callable[[], Awaitable[T]]) -> T:
             log.warning("store_away", error=type(error).__name__)
             await asyncio.sleep(PATIENCE[min(tries, len(PATIENCE) - 1)])
             tries += 1
-

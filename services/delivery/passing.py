@@ -1,4 +1,4 @@
-"""Passes slices on: taken apart, past somebody's claim, chunk by chunk, or to the dead letters. Never an ack without a copy."""
+"""Passes slices on: taken apart, past a claim, chunk by chunk, or to the dead letters; no ack without a copy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

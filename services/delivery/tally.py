@@ -1,4 +1,4 @@
-"""Adds up what became of a chunk's notifications: decides each fate by the retry policy and makes the record's part. Pure."""
+"""Adds up what became of a chunk's notifications, and makes of it the part of a record. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence

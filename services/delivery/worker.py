@@ -67,7 +67,7 @@ class Worker:
         try:
             due = SlicesDue.model_validate_json(incoming.body)
         except ValidationError as error:
-            log.error("unreadable_message", errors=error.error_count())
+            log.warning("unreadable_message", errors=error.error_count())
             await self.slices.passing.unreadable(incoming, lane)
             return
         self._dwelt(incoming)

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Final
 
 from shared.flow.plan import own_plan
-from shared.flow.plan import own_plan
 from shared.flow.record import Part
 from shared.flow.report import Outcomes, Report, State, fold, report
 from shared.flow.send import Send

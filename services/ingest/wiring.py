@@ -10,8 +10,8 @@ import structlog
 
 from services.ingest.admin_key import admin_key
 from services.ingest.admission import Admission
-from services.ingest.app import Entrance, make_app
 from services.ingest.announce import Announcer
+from services.ingest.app import Entrance, make_app
 from services.ingest.commit import open_commit
 from services.ingest.desk import Desk
 from services.ingest.keys import Keys

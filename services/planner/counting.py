@@ -1,4 +1,4 @@
-"""Closes by counting what is open past its deadline: an ordinary record, insert-once, for every open chunk and retry."""
+"""Closes by counting what is open past its deadline: an ordinary record for every open chunk and retry."""
 
 import asyncio
 from dataclasses import dataclass
@@ -82,9 +82,7 @@ class Counting:
             owed = next((one for one in parent.owed if one.step == debt.step), None)
             matched = len(owed.devices) if owed else 0
             platform = platform_of(plan, debt.parent)
-            return await self._insert(
-                expired(send, parent.variant, platform, debt.member, matched, self.clock.now())
-            )
+            return await self._insert(expired(send, parent.variant, platform, debt.member, matched, self.clock.now()))
 
     async def _matched(self, send: Send, route: PlannedRoute, where: ShardRange | ListRange) -> int:
         """How many devices a chunk covers now, under the send's filter."""

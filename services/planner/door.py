@@ -1,7 +1,7 @@
 """The AMQP door: commands that backends publish, stored with majority before they are acked.
 
-Unreadable bytes, no app named, or a signature that does not hold: dead letters, with the reason. Readable and signed but
-invalid: a rejected send, stored and readable by its id. In a bundle, each command is decided by itself.
+Unreadable bytes, no app named, or a signature that does not hold: dead letters, with the reason. Readable and signed
+but invalid: a rejected send, stored and readable by its id. In a bundle, each command is decided by itself.
 """
 
 import hashlib
@@ -86,7 +86,7 @@ class Door:
             send = self._accepted(request, key, app, roster.targets)
         return Read(send, {} if send.problems else lists_of(request))
 
-    def _accepted(self, request: Any, key: str, app: str, targets: tuple[RouteTarget, ...]) -> Send:  # noqa: ANN401
+    def _accepted(self, request: Any, key: str, app: str, targets: tuple[RouteTarget, ...]) -> Send:
         return accept(request, app, key, targets, self.clock.now(), "amqp", check=check_message)
 
 
@@ -132,8 +132,7 @@ def id_for(raw: dict[str, Any]) -> str:
 def may_reply(app: str, reply_to: str | None) -> bool:
     """Only direct reply-to, or a queue that is the app's own by its name."""
     return reply_to is not None and (
-        reply_to == DIRECT_REPLY
-        or reply_to.startswith((f"{DIRECT_REPLY}.", f"{EXTERNAL}{app}."))
+        reply_to == DIRECT_REPLY or reply_to.startswith((f"{DIRECT_REPLY}.", f"{EXTERNAL}{app}."))
     )
 
 

@@ -19,4 +19,6 @@ class PlannerSettings(Common):
         default=False,
         description="commands are trusted by the broker's user, named like the app, instead of a signature",
     )
-    sweep_seconds: float = Field(default=30, gt=0, description="how long something may lie undone before it is looked at")
+    sweep_seconds: float = Field(
+        default=30, gt=0, description="how long something may lie undone before it is looked at"
+    )

@@ -87,9 +87,8 @@ class Sweep:
         parts = await self.store.records.of_sends(send.key for send in sends if send.small)
         reports = await self.store.reports.many(send.key for send in sends if not send.small)
         final = {key for key, one in reports.items() if one.state == "finished"}
-        final |= {
-            send.key for send in sends if send.small and report(own_plan(send), fold(parts[send.key])).state == "finished"
-        }
+        own = {send.key: report(own_plan(send), fold(parts[send.key])) for send in sends if send.small}
+        final |= {key for key, one in own.items() if one.state == "finished"}
         return [send for send in sends if send.key not in final]
 
     async def scheduled(self) -> None:
@@ -137,9 +136,7 @@ class Sweep:
         else:
             await self.store.schedule.check_again(entry.key, self.clock.now() + self.patience, entry.wait, recorded)
 
-    async def _help(
-        self, send: Send, plan: Plan, entry: Scheduled, open_: Open, recorded: int, now: datetime
-    ) -> None:
+    async def _help(self, send: Send, plan: Plan, entry: Scheduled, open_: Open, recorded: int, now: datetime) -> None:
         """Publishes again what lies still; a send that moves on is left alone but for retries that are due."""
         moving = recorded > entry.seen
         wanted = Open((), open_.debts) if moving else open_

@@ -89,7 +89,7 @@ class Hearing:
         if done.members:
             parts = list((await self.store.records.parts(done.members)).values())
             await self.retiring.retire(parts)
-            await asyncio.gather(*(self.feedback.chunk(part) for part in parts))
+            await self.feedback.chunks(parts)
             await self._sends({part.send for part in parts}, small=done.small)
         for key in done.again:
             await self._again(key)
@@ -104,10 +104,9 @@ class Hearing:
     async def _small(self, sends: Iterable[Send]) -> None:
         """Their reports are derived at every look; here it only matters whether they have just been finished."""
         by_key = {send.key: send for send in sends}
-        for key, parts in (await self.store.records.of_sends(by_key)).items():
-            summed = _own(by_key[key], parts)
-            if summed.state == "finished":
-                await self.feedback.finished(key, summed)
+        parts = await self.store.records.of_sends(by_key)
+        reports = [(key, _own(send, parts[key])) for key, send in by_key.items()]
+        await self.feedback.finished((key, one) for key, one in reports if one.state == "finished")
 
     async def _again(self, key: str) -> None:
         """Derives everything of one send afresh: a result was lost on the way, or the send was refused or closed."""

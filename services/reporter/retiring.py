@@ -34,9 +34,9 @@ class Retiring:
 
 
 def retirements_by_app(parts: Iterable[Part]) -> dict[str, list[Retirement]]:
-    """The evidence in these chunks. It holds up to the provider's own time for it, or else the time of the look-up:
+    """The evidence in these chunks: it holds up to the provider's own time for it, or else the time of the look-up.
 
-    a device that registered after that is kept (Apple, Handling notification responses: "stop until the device
+    A device that registered after that is kept (Apple, Handling notification responses: "stop until the device
     registers a token with a later timestamp").
     """
     found: dict[str, list[Retirement]] = defaultdict(list)

@@ -71,7 +71,7 @@ class Summing:
         if await self.store.reports.write(key, summed, now):
             log.info("finished", send=key, **summed.total.model_dump(exclude={"reasons"}))
         if summed.state == "finished":
-            await self.feedback.finished(key, summed)
+            await self.feedback.finished([(key, summed)])
             self._forget(key)
 
     async def _plan(self, key: str) -> Plan | None:

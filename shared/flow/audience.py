@@ -1,4 +1,4 @@
-"""Whom a send is for: named recipients, or everyone that a filter keeps. All fields narrow: they are joined by *and*."""
+"""Whom a send is for: named recipients, or everyone that a filter keeps. All fields narrow, joined by *and*."""
 
 from typing import Annotated, Final
 

@@ -1,4 +1,4 @@
-"""A send cut into work: routes (one variant each), slices (some seconds of work) and chunks (closed by one record each).
+"""A send cut into work: routes (a variant each), slices (some seconds of work) and chunks (closed by a record each).
 
 A plan is inserted once and never changed; every slice id, bound and number of chunks follows from it. A route is either
 a scan of the shard range, cut at `bounds`, or a walk over stored lists, cut into pieces of one part each.
@@ -99,7 +99,7 @@ class ShardRange:
 
 @dataclass(frozen=True, slots=True)
 class ListRange:
-    """The devices of a chunk: those named at positions `start` to `end` of list part `part`; part -1 is the send's own."""
+    """The devices of a chunk: those named at positions `start` to `end` of a list part; part -1 is the send itself."""
 
     part: int
     start: int

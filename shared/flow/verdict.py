@@ -36,7 +36,7 @@ class OutcomeUnknown:
 
 
 class ConnectionTrouble(StrEnum):
-    """Why no connection could be had, as far as the retry policy tells them apart (table E.1, transport level)."""
+    """Why there was no connection, as far as the retry policy tells apart (table E.1, transport level)."""
 
     UNREACHABLE = "unreachable"
     CERTIFICATE_REFUSED = "certificate_refused"
@@ -77,7 +77,7 @@ class Rejected:
     bug: bool = False
     """Ours: an operator should see it."""
     suspect: bool = False
-    """Says something about the token that a mixed-up key or environment would also cause; the anomaly gate judges it."""
+    """It speaks against the token, but a mixed-up key or environment would cause it too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Apps: the tenants, and the secrets that speak for them.
 
-{_id, name, created_at, secrets: {app: [keyed hash], client: [keyed hash]}, signing: [sealed SHA-256 of each app secret]}
+{_id, name, created_at, secrets: {app: [keyed hash], client: [keyed hash]}, signing: [sealed SHA-256 of an app secret]}
 """
 
 import hashlib
@@ -101,16 +101,15 @@ class Apps:
         if kind is None or found is None:
             return None
         given = self._keyring.hash_secret(secret)
-        known = any([hmac.compare_digest(given, one) for one in found["secrets"][kind]])
+        known = any(hmac.compare_digest(given, one) for one in found["secrets"][kind])
         return (app, kind) if known else None
 
     async def signed(self, app: str, body: bytes, signature: str) -> bool:
-        """Whether `signature` is the hex HMAC-SHA256 of `body` with one of the app's secrets. False if there is no app."""
+        """Whether `signature` is the hex HMAC-SHA256 of `body` with one of the app's secrets; False without an app."""
         found = await self._apps.find_one({"_id": app}, {"signing": 1})
         keys = [self._keyring.unseal(one, f"signing|{app}") for one in (found or {}).get("signing", ())]
-        return any(
-            [hmac.compare_digest(hmac.digest(key, body, hashlib.sha256).hex(), signature.lower()) for key in keys]
-        )
+        right = [hmac.digest(key, body, hashlib.sha256).hex().encode() for key in keys]
+        return any(hmac.compare_digest(one, signature.lower().encode()) for one in right)
 
     def _signing_key(self, app: str, secret: str) -> bytes:
         return self._keyring.seal(hashlib.sha256(secret.encode()).digest(), f"signing|{app}")

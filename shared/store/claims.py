@@ -83,7 +83,7 @@ class Claims:
     async def _take_over(
         self, found: list[dict[str, Any]], slices: Sequence[str], owner: str, until: datetime
     ) -> Claim | None:
-        """Takes a run-out claim whole if it covers the same slices, else clears our slices out of it; None: try again."""
+        """Takes a run-out claim whole if it covers the same slices, else clears ours out of it; None: try again."""
         for old in found:
             same = {"_id": old["_id"], "owner": old["owner"], "until": old["until"]}
             died = 0 if old.get("handed_back") else 1
@@ -91,7 +91,7 @@ class Claims:
                 ours = {"$set": {"owner": owner, "until": until}, "$unset": {"handed_back": ""}}
                 done = await self._claims.update_one(same, {**ours, "$inc": {"takeovers": died}})
                 if done.modified_count:
-                    return Claim(old["_id"], tuple(slices), old["takeovers"] + died, old["seen"])
+                    return Claim(old["_id"], tuple(slices), old["takeovers"] + died, old.get("seen", 0))
             elif set(old["members"]) <= set(slices):
                 await self._claims.delete_one(same)
             else:

@@ -24,7 +24,7 @@ class Lists:
         """Only `_id` is needed."""
 
     async def insert(self, name: str, values: Sequence[str]) -> list[int]:
-        """Stores a list; returns the lengths of its parts. Safe to repeat: a part is written whole, the first one counts."""
+        """Stores a list; returns the lengths of its parts. Safe to repeat: the first writing of a part counts."""
         lengths = []
         for number, part in enumerate(parts(values)):
             document = {"app": split_send_key(name)[0], "values": list(part)}
@@ -49,10 +49,12 @@ class Lists:
         return list(found["values"]) if found else []
 
     async def named(self, send: Send, variant: str, where: ListRange) -> list[str]:
-        """The recipients at these positions for one variant: from the send itself (part -1), or from a stored part."""
+        """The recipients at these positions for one variant: in the send itself (part -1), or in a stored part."""
         audience = send.request.audience
         if where.part < 0:
-            own = audience.tokens.get(variant, ()) if audience.tokens is not None else audience.users or audience.devices
+            own = (
+                audience.tokens.get(variant, ()) if audience.tokens is not None else audience.users or audience.devices
+            )
             return list((own or ())[where.start : where.end])
         name = f"tokens/{variant}" if audience.tokens is not None else next(iter(send.lists))
         return await self.read(send.list_name(name), where.part, where.start, where.end)

@@ -46,12 +46,12 @@ def close(report: Report, targets: Sequence[Drawn], asked: Sequence[Asked], scal
     return (
         Check("the report adds up", f"{report.total.planned:,} planned", tuple(_sums(report, targets))),
         Check(
-            "every outcome and reason is what the providers' logs say",
+            "outcomes and reasons are the log's",
             f"{len(asked):,} requests",
             tuple(_differences(_reported(report), _logged(by_device, targets))),
         ),
         Check(
-            "each device was asked and answered as it had to be, and accepted at most once",
+            "each device: asked as it had to be, accepted at most once",
             f"{len(targets):,} devices",
             tuple(_devices(by_device, targets, scale)),
         ),
@@ -68,7 +68,7 @@ def registry(registered: Mapping[Place, bool], devices: Iterable[Drawn]) -> Chec
     )
     gone = sum(device.condition.retired for device in watched)
     return Check(
-        "dead devices are out of service, all others still registered",
+        "dead devices are retired, the others are not",
         f"{gone:,} dead, {len(watched) - gone:,} others",
         problems,
     )

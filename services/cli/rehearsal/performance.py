@@ -51,7 +51,8 @@ def requests() -> dict[str, SendRequest]:
 async def perform(stage: Stage, console: Console, patience: timedelta) -> dict[str, Status]:
     """Both sends, finished. Raises UnfinishedError."""
     sends = {name: await stage.backend.send(request) for name, request in requests().items()}
-    return await follow(stage.backend, sends, console, patience)
+    final = await follow(stage.backend, sends, console, patience)
+    return {name: final[name] for name in sends}
 
 
 async def audit(stage: Stage, sends: Mapping[str, Status], ledger: Path, scale: float) -> Outcome:

@@ -41,7 +41,7 @@ def document(outcome: Outcome, scale: float) -> dict[str, Any]:
 
 def _show(check: Check, console: Console) -> None:
     sign = "[green]✓[/green]" if check.ok else "[red]✗[/red]"
-    console.print(f"  {sign} {check.name} [dim]({check.compared})[/dim]", highlight=False)
+    console.print(f"  {sign} {check.name} [dim]({check.compared})[/dim]", highlight=False, soft_wrap=True)
     for problem in check.problems[:SHOWN]:
         console.print(f"      {problem}", style="red", markup=False, highlight=False)
     if len(check.problems) > SHOWN:

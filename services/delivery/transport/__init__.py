@@ -1,1 +1,1 @@
-"""How requests reach a provider: many requests in, many outcomes out. Which library does it is the operator's choice."""
+"""How requests reach a provider: many requests in, many outcomes out. What carries them is the operator's choice."""

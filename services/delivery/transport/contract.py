@@ -9,7 +9,7 @@ from shared.flow.verdict import Outcome
 from shared.providers.contract import Headers, Origin, Request
 
 REQUEST_TIMEOUT: Final = timedelta(seconds=30)
-"""A request without an answer for so long has an unknown outcome. Google asks for at least 10 s (Firebase, Best practices)."""
+"""Without an answer for so long, an outcome is unknown. Google asks for at least 10 s (protocol reference, B.4)."""
 
 
 @dataclass(frozen=True, slots=True)

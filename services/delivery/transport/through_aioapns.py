@@ -1,7 +1,7 @@
-"""The library transport on aioapns. A yardstick with known faults, held in bounds from outside:
+"""The library transport on aioapns: a yardstick with known faults, held in bounds from outside.
 
 * it resends by itself what a lost connection had in flight: one attempt only, and what is lost is an unknown outcome;
-* it assumes 1,000 streams and ignores flow control: a gate lets through what the peer allows, one until the first answer;
+* it assumes 1,000 streams and ignores windows: a gate lets through what the peer allows, one until the first answer;
 * it never returns flow-control credit, so a connection hangs after 65,535 bytes of errors: replaced well before;
 * it loses resets and errors without a body: a timer ends the wait, and the connection is replaced.
 
@@ -55,7 +55,7 @@ class _Pool(APNsBaseConnectionPool):
         self.failure: BaseException | None = None
         self.used = False
 
-    async def create_connection(self) -> Any:  # noqa: ANN401  # aioapns' own type is not exported
+    async def create_connection(self) -> Any:  # aioapns' own type is not exported
         provider = self.authorization if self.authorization.value else None
         lost: Any = self.discard_connection
         make = partial(self.protocol_class, "", self.loop, lost, provider)
@@ -202,7 +202,7 @@ def _notification(headers: Headers, request: Request) -> NotificationRequest:
     )
 
 
-def _body(result: Any) -> bytes:  # noqa: ANN401  # aioapns is untyped here
+def _body(result: Any) -> bytes:  # aioapns is untyped here
     body = {"reason": result.description} if result.description else {}
     if result.timestamp:
         body["timestamp"] = result.timestamp

@@ -1,4 +1,4 @@
-"""The library transport on httpx: HTTP/2, one client per origin. A yardstick: slow, and it loses what a GOAWAY finds in flight."""
+"""The library transport on httpx, one HTTP/2 client per origin: slow, and it loses what a GOAWAY finds in flight."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -67,7 +67,7 @@ async def _outcome(asked: "asyncio.Future[httpx.Response] | object") -> Outcome:
         return NotProcessed("proxy", trouble(ConnectionError()))
     except httpx.TimeoutException:
         return OutcomeUnknown("timeout")
-    except (httpx.HTTPError, KeyError, RuntimeError) as error:  # httpcore lets KeyError out after a reset (encode/httpcore #1054)
+    except (httpx.HTTPError, KeyError, RuntimeError) as error:  # KeyError: encode/httpcore #1054
         return OutcomeUnknown(type(error).__name__)
     headers: Headers = tuple((name.lower(), value) for name, value in response.headers.items())
     return Answer(response.status_code, dict(headers), response.content, perf_counter() - began)
