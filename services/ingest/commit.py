@@ -7,6 +7,7 @@ confirm it, the sweep finds the send in the store, and no further send is accept
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Final
 
 from services.ingest.announce import Announcer
@@ -17,8 +18,10 @@ from shared.flow.send import Send
 from shared.runtime.metrics import Metrics
 from shared.store.sends import Sends
 
-INSERTS_AT_ONCE: Final = 2
-"""While these are on their way the next group gathers: the slower the store, the larger the groups."""
+INSERTS_AT_ONCE: Final = 1
+"""While one is on its way the next group gathers: the slower the store, the larger the groups."""
+LONGEST: Final = timedelta(milliseconds=20)
+"""A request alone waits for 2 ms; while others keep coming, it waits for them at most this long."""
 
 
 class Commit:
@@ -50,7 +53,7 @@ async def open_commit(sends: Sends, announcer: Announcer, metrics: Metrics, star
 
         asking = tasks.create_task(announcer.reopen(started))
         try:
-            async with open_grouper(flush, in_flight=INSERTS_AT_ONCE) as grouper:
+            async with open_grouper(flush, longest=LONGEST, in_flight=INSERTS_AT_ONCE) as grouper:
                 yield Commit(grouper)
         finally:
             asking.cancel()

@@ -21,7 +21,7 @@ def choose(candidates: Iterable[Candidate], room: int, after: str | None = None)
     is larger than the room left is released into it as the last one, so that room is never too small for any.
     """
     apps: OrderedDict[str, deque[Candidate]] = OrderedDict()
-    for one in sorted(candidates, key=lambda one: (one.app, one.send)):
+    for one in sorted((one for one in candidates if one.sizes), key=lambda one: (one.app, one.send)):
         apps.setdefault(one.app, deque()).append(one)
     if after is not None:
         for app in [app for app in apps if app <= after]:
@@ -31,11 +31,10 @@ def choose(candidates: Iterable[Candidate], room: int, after: str | None = None)
         app, sends = apps.popitem(last=False)
         one = sends.popleft()
         taken = chosen.get(one.send, 0)
-        if taken < len(one.sizes):
-            chosen[one.send] = taken + 1
-            room -= one.sizes[taken]
-            if taken + 1 < len(one.sizes):
-                sends.append(one)
+        chosen[one.send] = taken + 1
+        room -= one.sizes[taken]
+        if taken + 1 < len(one.sizes):
+            sends.append(one)
         if sends:
             apps[app] = sends
     return chosen

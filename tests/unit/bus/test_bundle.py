@@ -61,6 +61,34 @@ async def test_a_full_group_does_not_wait_and_one_that_is_not_full_waits_no_long
     assert flush.groups == [[1, 2, 3], [5]]
 
 
+async def test_while_a_group_is_flushed_the_next_grows_and_is_flushed_whole() -> None:
+    flush = Recorder(takes=0.05)
+    async with open_grouper(flush, in_flight=1, linger=timedelta(milliseconds=1)) as grouper, asyncio.timeout(5):
+        puts = [asyncio.ensure_future(grouper.put(0))]
+        await asyncio.sleep(0.02)
+        for item in range(1, 5):
+            puts.append(asyncio.ensure_future(grouper.put(item)))
+            await asyncio.sleep(0.004)
+        await asyncio.gather(*puts)
+    assert [len(group) for group in flush.groups] == [1, 4]
+
+
+async def test_gathering_goes_on_while_more_comes_but_not_for_ever() -> None:
+    flush = Recorder()
+    linger, longest = timedelta(milliseconds=20), timedelta(milliseconds=200)
+    async with open_grouper(flush, linger=linger, longest=longest) as grouper, asyncio.timeout(5):
+        puts = []
+        for item in range(1, 7):
+            puts.append(asyncio.ensure_future(grouper.put(item)))
+            await asyncio.sleep(0.004)
+        assert flush.groups == []
+        while not flush.groups:
+            puts.append(asyncio.ensure_future(grouper.put(8)))
+            await asyncio.sleep(0.004)
+        await asyncio.gather(*puts)
+    assert flush.groups[0][:6] == [1, 2, 3, 4, 5, 6]
+
+
 async def test_leaving_flushes_what_was_put_and_takes_nothing_more() -> None:
     flush = Recorder()
     async with open_grouper(flush, linger=LONG) as grouper:
@@ -117,6 +145,6 @@ async def test_putting_waits_while_too_much_is_under_way() -> None:
         puts = [asyncio.ensure_future(grouper.put(item)) for item in range(20)]
         await asyncio.sleep(0.02)
         assert len(taken) == 2
-        assert len(grouper._group) + 2 * grouper._ready.qsize() <= 2
+        assert len(grouper._waiting) <= 2
         release.set()
         assert await asyncio.gather(*puts) == list(range(20))

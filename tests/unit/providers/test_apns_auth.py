@@ -1,13 +1,14 @@
 """Provider tokens: signed as Apple wants them, and living as long."""
 
 import base64
-import json
 from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from shared.flow.verdict import Outcome
+from shared.providers.apns.certificate import raw_signature
 from shared.providers.apns.settings import ApnsEndpoints, ApnsSettings
 from shared.providers.contract import AuthorizationRefused, Form
 from shared.providers.registry import provider
@@ -32,13 +33,16 @@ async def test_a_token_verifies_as_es256_with_apples_claims_and_nothing_else(by_
     assert jwt.get_unverified_header(token) == {"alg": "ES256", "kid": "ABC123DEFG"}
 
 
-async def test_the_signature_is_r_and_s_raw_in_64_bytes(by_token: ApnsSettings) -> None:
-    for _ in range(40):  # a short R or S, once in 128, must be padded
-        made = await APNS.authorize(by_token, ApnsEndpoints(), NOW, _never)
-        parts = made.value.removeprefix("bearer ").split(".")
-        assert "=" not in made.value
-        assert len(base64.urlsafe_b64decode(parts[2] + "==")) == 64
-        assert json.loads(base64.urlsafe_b64decode(parts[1] + "=="))["iss"] == "DEF123GHIJ"
+async def test_the_token_is_three_parts_without_padding_and_its_signature_64_bytes(by_token: ApnsSettings) -> None:
+    made = await APNS.authorize(by_token, ApnsEndpoints(), NOW, _never)
+    parts = made.value.removeprefix("bearer ").split(".")
+    assert len(parts) == 3
+    assert "=" not in made.value
+    assert len(base64.urlsafe_b64decode(parts[2] + "==")) == 64
+
+
+def test_a_short_half_of_a_signature_is_padded() -> None:
+    assert raw_signature(encode_dss_signature(1, 2)) == bytes(31) + b"\x01" + bytes(31) + b"\x02"
 
 
 async def test_a_token_is_renewed_at_50_minutes_useless_at_60_and_never_sooner_than_20(by_token: ApnsSettings) -> None:

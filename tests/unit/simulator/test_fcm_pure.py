@@ -1,5 +1,6 @@
 """Conditions, fan-outs, assertions, error bodies, and what a script leaves open."""
 
+import base64
 import json
 from collections import deque
 from contextlib import suppress
@@ -7,18 +8,24 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.simulator.fcm.assertion import Grant, OAuthRefusal, Rules, claims_of, judge
+from services.simulator.fcm.assertion import AUDIENCE, GRANT_TYPE, Grant, OAuthRefusal, Rules, claims_of, judge
 from services.simulator.fcm.condition import BadCondition, read_condition
 from services.simulator.fcm.fanout import FanOut, FanOuts
 from services.simulator.fcm.installation import Installation, Registry, well_formed
 from services.simulator.fcm.knobs import FcmStep
 from services.simulator.fcm.message import message_of
+from services.simulator.fcm.project import MESSAGING
 from services.simulator.fcm.refusal import Refusal, bad_request, html, quota, refusal
 from services.simulator.fcm.semantics import payload_bytes
 from services.simulator.fcm.send import refusal_of
+from services.simulator.fcm.service_account import make_service_account
 
 ROWS = [f"f{number}" for number in range(1, 23)]
 TESTS = Path(__file__).parents[2] / "integration" / "simulator" / "fcm"
@@ -82,6 +89,20 @@ def test_an_assertion_is_judged_by_its_form_before_its_claims() -> None:
     for form in ({}, {"grant_type": "x", "assertion": "y"}, {"grant_type": "x"}):
         assert isinstance(judge(form, {}, rules), OAuthRefusal)
     assert claims_of("not.a.jwt") == claims_of("x") == {}
+
+
+@pytest.mark.parametrize(("algorithm", "holds"), [("RS256", True), ("PS256", False), ("none", False)])
+def test_f1_only_rs256_counts_whatever_the_signature_is(algorithm: str, holds: bool) -> None:  # noqa: FBT001
+    file, account = make_service_account("p")
+    header = {"alg": algorithm, "kid": file["private_key_id"]}
+    claims = {"iss": file["client_email"], "aud": AUDIENCE, "scope": MESSAGING, "iat": 0, "exp": 3600}
+    signed = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, claims))
+    key = load_pem_private_key(file["private_key"].encode(), None)
+    assert isinstance(key, RSAPrivateKey)
+    signature = base64.urlsafe_b64encode(key.sign(signed, PKCS1v15(), SHA256())).rstrip(b"=")
+    form = {"grant_type": GRANT_TYPE, "assertion": b".".join((signed, signature)).decode()}
+    judged = judge(form, {account.client_email: account}, Rules(now=10.0))
+    assert isinstance(judged, Grant) is holds
 
 
 @given(st.text())
