@@ -113,7 +113,7 @@ class Authorizer:
         new = await self._on.provider.authorize(variant.settings, self._on.endpoints, now, self._on.post)
         times = {"issued_at": new.issued_at, "refresh_at": new.refresh_at, "expires_at": new.expires_at}
         await self._on.store.authorizations.put(identity, new.value, times)
-        self._on.metrics.authorization_refreshes.labels(self._on.provider.name).inc()
+        self._on.metrics.authorization_refreshes.labels(self._on.provider.name, "obtained").inc()
         log.info("authorization_renewed", platform=self._on.provider.name, expires_at=new.expires_at.isoformat())
         self._known[identity] = new
         return new

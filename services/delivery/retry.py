@@ -57,6 +57,8 @@ class Later:
 
     wait: timedelta
     reason: str
+    unknown: bool = False
+    """It may have been delivered already: should there be no time left, it did not expire, nobody knows."""
 
 
 Decision = Ended | Again | Later
@@ -86,14 +88,16 @@ def _retry(verdict: Retry, at: Situation, rng: random.Random) -> Decision:
     if verdict.unknown and at.duplicates is Duplicates.NEVER:
         return Ended(Fate.FAILED, UNKNOWN_OUTCOME)
     if at.now >= at.deadline:
-        return _too_late(verdict)
+        return too_late(verdict.reason, unknown=verdict.unknown)
     if verdict.rule is DelayRule.AT_ONCE and at.tries <= verdict.repeats:
         return Again()
     delay = _delay(verdict, at.attempt)
     if delay is None:
         return Ended(Fate.FAILED, UNKNOWN_OUTCOME if verdict.unknown else bounded(verdict.reason))
     wait = _within(delay, _wait(delay, verdict, at, rng), verdict, at, rng)
-    return _too_late(verdict) if wait is None else Later(wait, bounded(verdict.reason))
+    if wait is None:
+        return too_late(verdict.reason, unknown=verdict.unknown)
+    return Later(wait, bounded(verdict.reason), verdict.unknown)
 
 
 def _delay(verdict: Retry, attempt: int) -> Delay | None:
@@ -143,6 +147,6 @@ def _within(delay: Delay, wait: timedelta, verdict: Retry, at: Situation, rng: r
     return hurried if hurried / at.scale < remaining else None
 
 
-def _too_late(verdict: Retry) -> Ended:
-    # What may have been delivered did not expire: nobody knows.
-    return Ended(Fate.FAILED, UNKNOWN_OUTCOME) if verdict.unknown else Ended(Fate.EXPIRED, bounded(verdict.reason))
+def too_late(reason: str, *, unknown: bool) -> Ended:
+    """No time is left for another attempt. What may have been delivered did not expire: nobody knows."""
+    return Ended(Fate.FAILED, UNKNOWN_OUTCOME) if unknown else Ended(Fate.EXPIRED, bounded(reason))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.delivery.job import Found, Job
-from services.delivery.retry import Ended, Later
+from services.delivery.retry import Ended, Later, too_late
 from shared.bus.delay import step_for
 from shared.flow.device import Device
 from shared.flow.record import LATENCY_BOUNDS, Count, Owed, Part, Undelivered
@@ -51,7 +51,7 @@ class Tally:
     def _owe(self, device: bytes, later: Later) -> None:
         due = self.now + rounded(later.wait, self.scale)
         if due > self.job.send.deadline:
-            self.end(device, Ended(Fate.EXPIRED, later.reason))
+            self.end(device, too_late(later.reason, unknown=later.unknown))
         else:
             self.debts[due, later.reason].append(device)
 

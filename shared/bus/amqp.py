@@ -15,7 +15,6 @@ from typing import Final
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, UnderlayConnection
 from aio_pika.exceptions import (
-    AMQPError,
     ChannelClosed,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
@@ -34,7 +33,9 @@ Headers = Mapping[str, str | int]
 Arrived = Callable[[Incoming], Awaitable[None]]
 Message = aio_pika.Message
 
-_LOST: Final = (AMQPError, OSError, RuntimeError, TimeoutError)  # aiormq's ChannelInvalidStateError is a RuntimeError
+_OURS: Final = (TypeError, ValueError, LookupError, AssertionError)
+"""Mistakes of a caller, a routing key that is too long among them. Everything else that aiormq raises is a loss: its own
+errors, those of the operating system, `RuntimeError`, and a bare `Exception` for what waited on a closed channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ class Channel:
             if f"'{exchange}'" in str(error):
                 raise Unroutable(exchange, key) from None
             raise NotConfirmed("connection", str(error), sent=True) from None
-        except _LOST as error:
+        except (NotConfirmed, *_OURS):
+            raise
+        except Exception as error:  # noqa: BLE001  # see _OURS
             raise NotConfirmed("connection", _text(error), sent=True) from None
 
     async def consume(self, queue: str, prefetch: int, arrived: Arrived) -> str:
@@ -215,7 +218,7 @@ def _incoming(message: AbstractIncomingMessage) -> Incoming:
         try:
             with _own_cancellation_only():
                 await answers[how]()
-        except (NotConfirmed, *_LOST):
+        except Exception:  # noqa: BLE001  # whatever it is, the channel is gone and the message comes back
             return False
         return True
 
@@ -237,7 +240,7 @@ def _incoming(message: AbstractIncomingMessage) -> Incoming:
 
 
 async def _close(close: Callable[[], Awaitable[None]]) -> None:
-    with contextlib.suppress(NotConfirmed, *_LOST), _own_cancellation_only():
+    with contextlib.suppress(Exception), _own_cancellation_only():
         async with asyncio.timeout(ANSWER):
             await close()
 
@@ -257,7 +260,9 @@ async def _asked(what: str) -> AsyncIterator[None]:
         if "ACCESS_REFUSED" in str(error):
             raise TopologyRefused(f"{what}: {_text(error)}") from None
         raise NotConfirmed("connection", f"{what}: {_text(error)}", sent=False) from None
-    except _LOST as error:
+    except (NotConfirmed, *_OURS):
+        raise
+    except Exception as error:  # noqa: BLE001  # see _OURS
         raise NotConfirmed("connection", f"{what}: {_text(error)}", sent=False) from None
 
 

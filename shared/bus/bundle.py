@@ -24,14 +24,16 @@ _Group = list[tuple[T, asyncio.Future[R]]]
 class Grouper(Generic[T, R]):
     """Made by `open_grouper`. Any number of tasks may `put`; each awaits what became of its own item."""
 
-    def __init__(self, flush: Flush[T, R], linger: timedelta, most: int, in_flight: int) -> None:
+    def __init__(self, flush: Flush[T, R], linger: timedelta, longest: timedelta, most: int, in_flight: int) -> None:
         self._flush = flush
         self._linger = linger.total_seconds()
+        self._longest = longest.total_seconds()
         self._most = most
-        self._group: _Group[T, R] = []
+        self._waiting: _Group[T, R] = []
+        self._first = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._room = asyncio.Semaphore(most * in_flight * 2)
-        self._ready: asyncio.Queue[_Group[T, R] | None] = asyncio.Queue()
+        self._due = asyncio.Event()
         self._closed = False
 
     async def put(self, item: T) -> R:
@@ -44,24 +46,30 @@ class Grouper(Generic[T, R]):
             if self._closed:
                 raise RuntimeError("the grouper is closed")
             outcome: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-            self._group.append((item, outcome))
-            if len(self._group) >= self._most:
+            self._waiting.append((item, outcome))
+            if len(self._waiting) >= self._most:
                 self._release()
-            elif self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(self._linger, self._release)
+            elif self._timer is None and not self._due.is_set():
+                self._first = asyncio.get_running_loop().time()
+                self._watch()
             return await outcome
 
-    def close(self, workers: int) -> None:
+    def close(self) -> None:
         """Take nothing more; what was put is flushed."""
         self._closed = True
         self._release()
-        for _ in range(workers):
-            self._ready.put_nowait(None)
 
     async def work(self) -> None:
-        """Flush one group after the other until closed."""
-        while (group := await self._ready.get()) is not None:
-            await self._settle(group)
+        """Flush one group after the other until closed. While all workers flush, the next group grows."""
+        while True:
+            await self._due.wait()
+            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            if not self._waiting and not self._closed:
+                self._due.clear()
+            if group:
+                await self._settle(group)
+            elif self._closed:
+                return
 
     async def _settle(self, group: _Group[T, R]) -> None:
         results: Sequence[R | Exception]
@@ -81,13 +89,25 @@ class Grouper(Generic[T, R]):
             else:
                 outcome.set_result(result)
 
+    def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        seen = len(self._waiting)
+
+        def look() -> None:
+            more_came = len(self._waiting) > seen
+            if more_came and loop.time() - self._first + self._linger <= self._longest:
+                self._watch()
+            else:
+                self._release()
+
+        self._timer = loop.call_later(self._linger, look)
+
     def _release(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._group:
-            self._ready.put_nowait(self._group)
-            self._group = []
+        if self._waiting or self._closed:
+            self._due.set()
 
 
 def _complete(results: Sequence[R | Exception], wanted: int) -> Sequence[R | Exception]:
@@ -98,17 +118,23 @@ def _complete(results: Sequence[R | Exception], wanted: int) -> Sequence[R | Exc
 
 @contextlib.asynccontextmanager
 async def open_grouper(
-    flush: Flush[T, R], *, linger: timedelta = LINGER, most: int = MOST, in_flight: int = IN_FLIGHT
+    flush: Flush[T, R],
+    *,
+    linger: timedelta = LINGER,
+    longest: timedelta | None = None,
+    most: int = MOST,
+    in_flight: int = IN_FLIGHT,
 ) -> AsyncIterator[Grouper[T, R]]:
     """Groups of at most `most` items, gathered for `linger`, at most `in_flight` of them flushed at once.
 
-    Leaving flushes what was put and waits for it.
+    With `longest`, gathering goes on while every `linger` brings more, up to that. Leaving flushes what was put and
+    waits for it.
     """
-    grouper = Grouper(flush, linger, most, in_flight)
+    grouper = Grouper(flush, linger, longest or linger, most, in_flight)
     async with task_group() as tasks:
         for _ in range(in_flight):
             tasks.create_task(grouper.work())
         try:
             yield grouper
         finally:
-            grouper.close(in_flight)
+            grouper.close()

@@ -38,7 +38,7 @@ class HttpxTransport:
     async def _one(self, parcel: Parcel, request: Request) -> Outcome:
         client, streams = self._pooled(parcel)
         url = f"https://{parcel.origin.host}:{parcel.origin.port}{request.path}"
-        headers = [*parcel.headers, *request.headers]
+        headers = [(name.encode(), value.encode()) for name, value in (*parcel.headers, *request.headers)]
         async with streams:
             return await _outcome(client.post(url, headers=headers, content=request.body))
 

@@ -51,7 +51,12 @@ def signing_key(pem: str) -> ec.EllipticCurvePrivateKey:
 
 def es256(pem: str, message: bytes) -> bytes:
     """The ES256 signature as JWTs want it: R and S of 32 bytes each, not DER (RFC 7518, section 3.4)."""
-    r, s = decode_dss_signature(signing_key(pem).sign(message, ec.ECDSA(hashes.SHA256())))
+    return raw_signature(signing_key(pem).sign(message, ec.ECDSA(hashes.SHA256())))
+
+
+def raw_signature(der: bytes) -> bytes:
+    """R and S padded to 32 bytes each; once in 128 signatures one of them is shorter."""
+    r, s = decode_dss_signature(der)
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 

@@ -73,6 +73,12 @@ async def tenant(http: httpx.AsyncClient) -> Tenant:
     return await make_tenant(http, ADMIN, f"bells {secrets.token_hex(4)}")
 
 
+@pytest.fixture(scope="package")
+async def idle(http: httpx.AsyncClient) -> Tenant:
+    """An app of which nothing is ever stored; shared by the tests of what is refused."""
+    return await make_tenant(http, ADMIN, "idle")
+
+
 @pytest.fixture
 async def other(http: httpx.AsyncClient) -> Tenant:
     """Another app, which must see nothing of the first."""

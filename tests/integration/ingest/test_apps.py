@@ -4,6 +4,8 @@ import secrets
 
 import httpx
 import pytest
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 
 from tests.integration.ingest import credentials
 from tests.integration.ingest.conftest import ADMIN, Database
@@ -23,9 +25,6 @@ def raw_bytes(stored: Database) -> bytes:
 
 
 def _raw() -> object:
-    from bson.codec_options import CodecOptions
-    from bson.raw_bson import RawBSONDocument
-
     return CodecOptions(document_class=RawBSONDocument)
 
 
@@ -81,8 +80,8 @@ async def test_no_secret_is_shown_again_or_stored_readable(tenant: Tenant, store
     assert [text for text in planted if text.encode() in found] == []
 
 
-async def test_a_variant_shows_what_is_no_secret(tenant: Tenant) -> None:
-    shown = (await tenant.http.get(f"/v1/apps/{tenant.id}/variants/{tenant.apns}", headers=OPERATOR)).json()
+async def test_a_variant_shows_what_is_no_secret(idle: Tenant) -> None:
+    shown = (await idle.http.get(f"/v1/apps/{idle.id}/variants/{idle.apns}", headers=OPERATOR)).json()
     assert shown["settings"] == {
         "environment": "sandbox", "topic": "com.example.bells", "key_id": "ABC1234567", "team_id": "DEF7654321",
     }  # fmt: skip
@@ -109,30 +108,30 @@ async def test_new_settings_raise_the_version(tenant: Tenant) -> None:
         ({"colour": "red"}, "/colour"),
     ],
 )
-async def test_a_bad_variant_names_the_field(tenant: Tenant, change: dict[str, object], pointer: str) -> None:
+async def test_a_bad_variant_names_the_field(idle: Tenant, change: dict[str, object], pointer: str) -> None:
     body = {"platform": "apns", "name": "another", "settings": credentials.apns(), **change}
-    answer = await tenant.http.post(f"/v1/apps/{tenant.id}/variants", json=body, headers=OPERATOR)
+    answer = await idle.http.post(f"/v1/apps/{idle.id}/variants", json=body, headers=OPERATOR)
     assert answer.status_code == 422, answer.text
     assert any(one["pointer"].startswith(pointer) for one in answer.json()["errors"]), answer.text
-    listed = (await tenant.http.get(f"/v1/apps/{tenant.id}/variants", headers=OPERATOR)).json()["variants"]
+    listed = (await idle.http.get(f"/v1/apps/{idle.id}/variants", headers=OPERATOR)).json()["variants"]
     assert len(listed) == 2
 
 
-async def test_a_refused_credential_is_not_repeated(tenant: Tenant) -> None:
+async def test_a_refused_credential_is_not_repeated(idle: Tenant) -> None:
     planted = f"planted-{secrets.token_hex(16)}"
     settings = {**credentials.apns(), "key": f"-----BEGIN PRIVATE KEY-----\n{planted}\n-----END PRIVATE KEY-----"}
     body = {"platform": "apns", "name": "another", "settings": settings}
-    answer = await tenant.http.post(f"/v1/apps/{tenant.id}/variants", json=body, headers=OPERATOR)
+    answer = await idle.http.post(f"/v1/apps/{idle.id}/variants", json=body, headers=OPERATOR)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/settings/key"
     assert planted not in answer.text
 
 
-async def test_two_variants_of_one_name_are_a_conflict(tenant: Tenant) -> None:
+async def test_two_variants_of_one_name_are_a_conflict(idle: Tenant) -> None:
     body = {"platform": "apns", "name": "apns", "settings": credentials.apns()}
-    answer = await tenant.http.post(f"/v1/apps/{tenant.id}/variants", json=body, headers=OPERATOR)
+    answer = await idle.http.post(f"/v1/apps/{idle.id}/variants", json=body, headers=OPERATOR)
     assert answer.status_code == 409
-    missing = await tenant.http.post("/v1/apps/nonesuch/variants", json=body, headers=OPERATOR)
+    missing = await idle.http.post("/v1/apps/nonesuch/variants", json=body, headers=OPERATOR)
     assert missing.status_code == 404
 
 

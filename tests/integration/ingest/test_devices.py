@@ -22,7 +22,8 @@ async def test_registering_twice_is_one_device(tenant: Tenant, stored: Database)
 
 async def test_a_device_shows_what_was_registered(tenant: Tenant) -> None:
     profile = {
-        "user": "ada", "tags": ["news", "news", "vip"], "attributes": {"level": 7, "beta": True, "plan": "pro", "x": None},
+        "user": "ada", "tags": ["news", "news", "vip"],
+        "attributes": {"level": 7, "beta": True, "plan": "pro", "x": None},
         "locale": "pt_BR", "zone": "America/Sao_Paulo",
     }  # fmt: skip
     found = await tenant.device(await tenant.register(token=TOKEN, **profile))
@@ -110,13 +111,13 @@ async def test_a_deleted_device_is_gone(tenant: Tenant) -> None:
     ],
 )
 async def test_a_bad_registration_names_the_field_and_stores_nothing(
-    tenant: Tenant, stored: Database, device: dict[str, object], pointer: str
+    idle: Tenant, stored: Database, device: dict[str, object], pointer: str
 ) -> None:
-    answer = await tenant.post("/v1/devices", {"variant": tenant.apns, "token": TOKEN, **device})
+    answer = await idle.post("/v1/devices", {"variant": idle.apns, "token": TOKEN, **device})
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert pointer in [one["pointer"] for one in answer.json()["errors"]]
-    assert stored["devices"].count_documents({"app": tenant.id}) == 0
+    assert stored["devices"].count_documents({"app": idle.id}) == 0
 
 
 async def test_a_device_of_another_variant_is_no_match_for_the_same_token(tenant: Tenant) -> None:

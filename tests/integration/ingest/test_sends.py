@@ -121,25 +121,25 @@ BAD: Sequence[tuple[dict[str, object], str]] = [
 
 @pytest.mark.parametrize(("request_", "pointer"), BAD, ids=[f"{pointer}-{n}" for n, (_, pointer) in enumerate(BAD)])
 async def test_a_bad_send_names_the_field_and_stores_nothing(
-    tenant: Tenant, stored: Database, request_: dict[str, object], pointer: str
+    idle: Tenant, stored: Database, request_: dict[str, object], pointer: str
 ) -> None:
-    answer = await tenant.send(**{"audience": {"everyone": True}, **request_})
+    answer = await idle.send(**{"audience": {"everyone": True}, **request_})
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert pointer in [one["pointer"] for one in answer.json()["errors"]], answer.text
-    assert stored["sends"].count_documents({"app": tenant.id}) == 0
-    assert stored["lists"].count_documents({"app": tenant.id}) == 0
+    assert stored["sends"].count_documents({"app": idle.id}) == 0
+    assert stored["lists"].count_documents({"app": idle.id}) == 0
 
 
-async def test_a_payload_over_the_platforms_limit_is_refused(tenant: Tenant, stored: Database) -> None:
-    answer = await tenant.send(audience={"everyone": True}, message={"title": "Ding", "data": {"blob": "x" * 5000}})
+async def test_a_payload_over_the_platforms_limit_is_refused(idle: Tenant, stored: Database) -> None:
+    answer = await idle.send(audience={"everyone": True}, message={"title": "Ding", "data": {"blob": "x" * 5000}})
     assert answer.status_code == 422
     assert all(one["pointer"].startswith("/message") for one in answer.json()["errors"])
-    assert stored["sends"].count_documents({"app": tenant.id}) == 0
+    assert stored["sends"].count_documents({"app": idle.id}) == 0
 
 
-async def test_a_body_that_is_no_json_or_no_json_type_is_refused(tenant: Tenant) -> None:
-    headers = bearer(tenant.app_secret)
+async def test_a_body_that_is_no_json_or_no_json_type_is_refused(idle: Tenant) -> None:
+    headers = bearer(idle.app_secret)
     for content, kind, status in (
         (b"{", "application/json", 400),
         (b"", "application/json", 400),
@@ -147,9 +147,9 @@ async def test_a_body_that_is_no_json_or_no_json_type_is_refused(tenant: Tenant)
         (b"a=b", "application/x-www-form-urlencoded", 415),
         (b"[]", "application/json", 422),
     ):
-        answer = await tenant.http.post("/v1/sends", content=content, headers={**headers, "Content-Type": kind})
+        answer = await idle.http.post("/v1/sends", content=content, headers={**headers, "Content-Type": kind})
         assert (answer.status_code, answer.json()["status"]) == (status, status), content
-    zipped = await tenant.http.post("/v1/sends", content=b"x", headers={**headers, "Content-Encoding": "gzip"})
+    zipped = await idle.http.post("/v1/sends", content=b"x", headers={**headers, "Content-Encoding": "gzip"})
     assert zipped.status_code == 415
 
 

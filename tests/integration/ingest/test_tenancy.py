@@ -1,4 +1,4 @@
-"""Nobody sees what is not theirs: every endpoint, with no key, with the wrong kind of key, with another tenant's ids."""
+"""Nobody sees what is not theirs: every endpoint with no key, the wrong kind of key, another tenant's ids."""
 
 from collections.abc import Sequence
 
@@ -27,11 +27,11 @@ async def test_without_a_key_nothing_is_told(http: httpx.AsyncClient, endpoint: 
     path = endpoint.path.format(app="a", variant="v", kind="app", device="0" * 24, send="s" * 20)
     wrong: Sequence[dict[str, str]] = (
         {},
-        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer"},
         {"Authorization": f"Basic {ADMIN}"},
         {"Authorization": "Bearer as_a0000000000_guess"},
         {"Authorization": f"Bearer {ADMIN}x"},
-        {"Authorization": "Bearer \u00e4".encode("latin-1").decode("latin-1")},
+        {"Authorization": "Bearer \u00e4"},
     )
     for headers in wrong:
         raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
@@ -41,7 +41,8 @@ async def test_without_a_key_nothing_is_told(http: httpx.AsyncClient, endpoint: 
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=NAMES)
-async def test_the_wrong_kind_of_key_opens_nothing(tenant: Tenant, endpoint: Endpoint) -> None:
+async def test_the_wrong_kind_of_key_opens_nothing(idle: Tenant, endpoint: Endpoint) -> None:
+    tenant = idle
     path = endpoint.path.format(app=tenant.id, variant=tenant.apns, kind="app", device="0" * 24, send="s" * 20)
     keys = {"admin": ADMIN, "app": tenant.app_secret, "client": tenant.client_secret}
     for kind in keys.keys() - set(endpoint.access):

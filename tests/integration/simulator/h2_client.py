@@ -16,7 +16,7 @@ from h2.settings import SettingCodes
 from hyperframe.frame import DataFrame
 
 LIMIT = SettingCodes.MAX_CONCURRENT_STREAMS
-PATIENCE = 5.0  # seconds until a test gives up
+PATIENCE = 20.0  # seconds until a test gives up
 
 
 class _Machine(h2c.H2ConnectionStateMachine):

@@ -176,6 +176,23 @@ async def test_a21_after_n_requests_a_goaway_names_the_last_one_processed(rig: R
     assert sorted(entry["stream"] for entry in rig.requests(status="200")) == [1, *streams[:3]]
 
 
+async def test_a21_a_request_that_was_not_complete_at_the_goaway_is_not_processed(rig: Rig) -> None:
+    async with rig.client() as client:
+        await proven(client)
+        half = client.send(headers(), end=False)
+        later = client.send(headers(), end=False)
+        client.h2.ping(b"12345678")
+        client.flush()
+        await client.until(lambda: client.pongs)  # the server has read both
+        rig.knobs(goaway_after=2)
+        client.h2.send_data(half, BODY, end_stream=True)
+        client.h2.send_data(later, BODY, end_stream=True)
+        client.flush()
+        await client.until(lambda: client.closed)
+        assert (client.goaways[0].last_stream_id, client.replies[half].status) == (half, 200)
+    assert [entry["stream"] for entry in rig.requests()] == [1, half]
+
+
 async def test_a21_knob_nasty_the_connection_ends_right_after_the_goaway_and_answers_are_lost(rig: Rig) -> None:
     rig.knobs(goaway_after=3, goaway_mode="close", latency={"median": 0.05})
     async with rig.client() as client:
@@ -229,6 +246,7 @@ async def test_a22_knob_a_black_holed_stream_is_never_answered_but_a_ping_is(rig
         rig.knobs(black_hole=0.0)
         assert (await client.request(headers(), BODY)).status == 200
         assert not client.replies[lost].ended
+        assert client.replies[lost].reset is None
     assert rig.requests(drop="black_hole")[0]["status"] is None
 
 

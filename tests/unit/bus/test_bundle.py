@@ -64,7 +64,7 @@ async def test_a_full_group_does_not_wait_and_one_that_is_not_full_waits_no_long
 async def test_while_a_group_is_flushed_the_next_grows_and_is_flushed_whole() -> None:
     flush = Recorder(takes=0.05)
     async with open_grouper(flush, in_flight=1, linger=timedelta(milliseconds=1)) as grouper, asyncio.timeout(5):
-        puts = [asyncio.ensure_future(grouper.put(0))]
+        puts = [asyncio.ensure_future(grouper.put(9))]
         await asyncio.sleep(0.02)
         for item in range(1, 5):
             puts.append(asyncio.ensure_future(grouper.put(item)))

@@ -55,7 +55,7 @@ def test_a_scan_has_a_chunk_for_every_500_devices_by_estimate(estimate: int) -> 
     assert sum(scan(estimate).chunks) == -(-estimate // 500)
 
 
-@given(lengths=st.lists(st.integers(1, 30_000), max_size=6), size=st.integers(1, 1000))
+@given(lengths=st.lists(st.integers(1, 30_000), max_size=6), size=st.integers(100, 1000))
 def test_the_chunks_of_lists_cover_every_position_exactly_once(lengths: list[int], size: int) -> None:
     pieces, chunks = cut_lists(lengths, size)
     route = PlannedRoute(variant="v", platform="p", pieces=pieces, chunks=chunks)

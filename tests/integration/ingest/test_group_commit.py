@@ -1,0 +1,90 @@
+"""Sends that come together are stored by few inserts and announced by few messages, and each is announced."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import anyio
+import pytest
+
+from shared.bus.connection import Bus, open_bus
+from shared.bus.topology import sends_queue
+from shared.flow.envelope import SendsDue
+from shared.flow.lane import Lane
+from tests.integration.ingest.conftest import Database, Ingest
+from tests.integration.ingest.tenant import Answer, Tenant
+
+pytestmark = pytest.mark.anyio
+TOGETHER = 200
+MOST = 20
+
+
+@pytest.fixture
+async def bus(ingest: Ingest) -> AsyncIterator[Bus]:
+    async with open_bus(ingest.settings.amqp_url, name="test") as opened:
+        yield opened
+
+
+def post(secret: str) -> bytes:
+    body = json.dumps({"audience": {"users": ["ada"]}, "message": {"title": "Ding"}}).encode()
+    head = (
+        f"POST /v1/sends HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {secret}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def at_once(url: str, request: bytes, times: int) -> list[tuple[int, Answer]]:
+    """Status and body of each of so many requests, all written before any answer is read, at little cost of ours."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    streams = [await asyncio.open_connection(host, int(port)) for _ in range(times)]
+    for _, writer in streams:
+        writer.write(request)
+    answers = [await _answer(reader) for reader, _ in streams]
+    for _, writer in streams:
+        writer.close()
+        await writer.wait_closed()
+    return answers
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, Answer]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
+    return int(head.split(" ", 2)[1]), json.loads(await reader.readexactly(length))
+
+
+async def announced(bus: Bus, lane: Lane, wanted: set[str]) -> list[tuple[str, ...]]:
+    """What is read from the queue, message by message, until all that is wanted was seen."""
+    messages: list[tuple[str, ...]] = []
+    async with bus.consume(sends_queue(lane), prefetch=1000) as consumer:
+        with anyio.fail_after(20):
+            async for incoming in consumer:
+                messages.append(SendsDue.model_validate_json(incoming.body).sends)
+                await incoming.ack()
+                if wanted <= {key for message in messages for key in message}:
+                    break
+    return [message for message in messages if wanted & set(message)]
+
+
+async def test_two_hundred_at_once_make_at_most_twenty_inserts_and_twenty_messages(
+    tenant: Tenant, ingest: Ingest, stored: Database, bus: Bus
+) -> None:
+    stored.command("profile", 2)
+    answers = await at_once(ingest.url, post(tenant.app_secret), TOGETHER)
+    stored.command("profile", 0)
+    inserts = stored["system.profile"].count_documents({"op": "insert", "ns": f"{stored.name}.sends"})
+    stored["system.profile"].drop()
+    assert {status for status, _ in answers} == {202}
+    keys = {f"{tenant.id}.{answer['id']}" for _, answer in answers}
+    assert len(keys) == TOGETHER
+    messages = await announced(bus, Lane.NOW, keys)
+    assert sorted(key for message in messages for key in message) == sorted(keys)  # each once
+    assert stored["sends"].count_documents({"app": tenant.id}) == TOGETHER
+    assert 0 < inserts <= MOST
+    assert len(messages) <= MOST
+
+
+async def test_each_lane_has_its_queue(tenant: Tenant, bus: Bus) -> None:
+    now = (await tenant.send(audience={"users": ["ada"]})).json()["id"]
+    bulk = (await tenant.send(audience={"everyone": True})).json()["id"]
+    assert await announced(bus, Lane.NOW, {f"{tenant.id}.{now}"}) == [(f"{tenant.id}.{now}",)]
+    assert await announced(bus, Lane.BULK, {f"{tenant.id}.{bulk}"}) == [(f"{tenant.id}.{bulk}",)]
