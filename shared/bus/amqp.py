@@ -34,8 +34,8 @@ Arrived = Callable[[Incoming], Awaitable[None]]
 Message = aio_pika.Message
 
 _OURS: Final = (TypeError, ValueError, LookupError, AssertionError)
-"""Mistakes of a caller, a routing key that is too long among them. Everything else that aiormq raises is a loss: its own
-errors, those of the operating system, `RuntimeError`, and a bare `Exception` for what waited on a closed channel."""
+"""Mistakes of a caller, say a routing key that is too long. All else that aiormq raises is a loss: its own errors,
+those of the operating system, `RuntimeError`, and a bare `Exception` for what waited on a closed channel."""
 
 
 @dataclass(frozen=True, slots=True)

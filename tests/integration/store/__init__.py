@@ -1,0 +1,1 @@
+"""Each collection on a real MongoDB."""
