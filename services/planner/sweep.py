@@ -84,12 +84,15 @@ class Sweep:
                 return
 
     async def _unsettled(self, sends: list[Send]) -> list[Send]:
-        parts = await self.store.records.of_sends(send.key for send in sends if send.small)
-        reports = await self.store.reports.many(send.key for send in sends if not send.small)
-        final = {key for key, one in reports.items() if one.state == "finished"}
-        own = {send.key: report(own_plan(send), fold(parts[send.key])) for send in sends if send.small}
-        final |= {key for key, one in own.items() if one.state == "finished"}
-        return [send for send in sends if send.key not in final]
+        """Those without all their records, or with a record whose result nobody heard."""
+        small = [send for send in sends if send.small]
+        parts = await self.store.records.of_sends(send.key for send in small)
+        finished = {send.key for send in small if report(own_plan(send), fold(parts[send.key])).state == "finished"}
+        records = await self.store.records.ids_of_sends(finished)
+        unheard = await self.store.heard.unheard({one for found in records.values() for one in found})
+        settled = {key for key in finished if not records[key] & unheard}
+        settled |= {send.key for send in sends if not send.small and await self.store.reports.is_told(send.key)}
+        return [send for send in sends if send.key not in settled]
 
     async def scheduled(self) -> None:
         """Looks at every send whose time has come."""
@@ -125,8 +128,7 @@ class Sweep:
 
     async def _finish(self, send: Send, entry: Scheduled, recorded: int) -> None:
         """Everything has a record. A report that is not final yet, or was never told, is derived again."""
-        written = await self.store.reports.get(send.key)
-        if written is not None and written.state == "finished":
+        if await self.store.reports.is_told(send.key):
             await self.store.schedule.remove(send.key)
             return
         await self.publishing.again(send.lane, send.key)

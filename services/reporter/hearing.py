@@ -1,4 +1,4 @@
-"""Hears results: retires what records found dead, tells backends, and marks sends as dirty; acks when that is done."""
+"""Hears results: derives what follows from their records, marks sends as dirty, and acks when that is done."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,8 @@ from typing import Final
 import structlog
 from pydantic import ValidationError
 
+from services.reporter.deriving import Deriving
 from services.reporter.feedback import Feedback
-from services.reporter.retiring import Retiring
 from services.reporter.summing import Summing
 from shared.bus.connection import Bus
 from shared.bus.consumer import Consumer
@@ -45,7 +45,7 @@ class Hearing:
     clock: Clock
     metrics: Metrics
     life: Life
-    retiring: Retiring
+    deriving: Deriving
     feedback: Feedback
     summing: Summing
 
@@ -85,11 +85,9 @@ class Hearing:
             await incoming.requeue()
 
     async def hear(self, done: ChunksDone) -> None:
-        """Everything that follows from these records. Safe to repeat."""
-        if done.members:
-            parts = list((await self.store.records.parts(done.members)).values())
-            await self.retiring.retire(parts)
-            await self.feedback.chunks(parts)
+        """Everything that follows from this result. Safe to repeat."""
+        if done.record is not None:
+            parts = await self.deriving.derive([done.record])
             await self._sends({part.send for part in parts}, small=done.small)
         for key in done.again:
             await self._again(key)
@@ -109,14 +107,14 @@ class Hearing:
         await self.feedback.finished((key, one) for key, one in reports if one.state == "finished")
 
     async def _again(self, key: str) -> None:
-        """Derives everything of one send afresh: a result was lost on the way, or the send was refused or closed."""
+        """Derives what is left of one send: a result was lost on the way, or the send was refused or closed."""
         send = await self.store.sends.get(key)
         if send is None:
             return
         if send.problems:
             await self.feedback.rejected(key, send.problems)
             return
-        await self.retiring.retire(part for _, part in await self.store.records.unregistered(key))
+        await self.deriving.derive_unheard(key)
         await self._sends([key], small=send.small)
 
 

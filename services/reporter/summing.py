@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from services.reporter.deriving import Deriving
 from services.reporter.feedback import Feedback
 from shared.bus.errors import BusError
 from shared.flow.plan import Plan
@@ -34,6 +35,7 @@ class Summing:
     clock: Clock
     metrics: Metrics
     feedback: Feedback
+    deriving: Deriving
     _dirty: dict[str, float] = field(default_factory=dict)
     _not_before: dict[str, float] = field(default_factory=dict)
     _plans: dict[str, Plan] = field(default_factory=dict)
@@ -68,11 +70,23 @@ class Summing:
             return
         now = self.clock.now()
         summed = report(plan, await self.store.records.sum(key), finished_at=now)
+        if summed.state == "finished":
+            await self.deriving.derive_unheard(key)
         if await self.store.reports.write(key, summed, now):
             log.info("finished", send=key, **summed.total.model_dump(exclude={"reasons"}))
         if summed.state == "finished":
-            await self.feedback.finished([(key, summed)])
+            await self._tell(key)
             self._forget(key)
+
+    async def _tell(self, key: str) -> None:
+        """The event is part of the final report; whoever finds it untold tells it, with the same id."""
+        if await self.store.reports.is_told(key):
+            self.metrics.late_results.inc()
+            return
+        final = await self.store.reports.get(key)
+        if final is not None:
+            await self.feedback.finished([(key, final)])
+            await self.store.reports.told(key)
 
     async def _plan(self, key: str) -> Plan | None:
         if key not in self._plans:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from services.reporter.deriving import Deriving
 from services.reporter.feedback import Feedback
 from services.reporter.hearing import Hearing
 from services.reporter.retiring import Retiring
@@ -21,9 +22,9 @@ async def main(process: Process[ReporterSettings]) -> None:
 async def run(on: Foundation) -> None:
     """Everything a reporter does, until asked to stop; then the last sums."""
     feedback = Feedback(on.bus)
-    summing = Summing(on.store, on.clock, on.metrics, feedback)
-    retiring = Retiring(on.store, on.clock, on.metrics)
-    hearing = Hearing(on.store, on.bus, on.clock, on.metrics, on.life, retiring, feedback, summing)
+    deriving = Deriving(on.store, on.clock, Retiring(on.store, on.clock, on.metrics), feedback)
+    summing = Summing(on.store, on.clock, on.metrics, feedback, deriving)
+    hearing = Hearing(on.store, on.bus, on.clock, on.metrics, on.life, deriving, feedback, summing)
     async with asyncio.TaskGroup() as tasks:
         endless = tasks.create_task(summing.run())
         await hearing.run()

@@ -10,7 +10,7 @@ the simulator is a bad token, a JWT older than an hour is expired, an offline de
     control port (HTTP) ──▶ knobs · registry · scripts · clock · ledger
 
 exchange   what a listener and the rules say to each other
-wire       serves rules on a TLS port; http2 and http1 are its two protocols
+wire       serves rules on a TLS port; http2 (on lenient_h2) and http1 are its two protocols
 conduct    how a server behaves whatever the provider
 knobs      what can be turned; the simulated clock; scripts of single tokens
 ledger     what was asked, what was answered, what each device received

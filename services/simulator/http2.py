@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 from h2 import events
-from h2.config import H2Configuration
-from h2.connection import ConnectionInputs, ConnectionState, H2Connection, H2ConnectionStateMachine
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes, Settings
+from h2.settings import SettingCodes
 from hyperframe.frame import GoAwayFrame
 
 from services.simulator.exchange import (
@@ -28,42 +26,10 @@ from services.simulator.exchange import (
     Response,
     Then,
 )
+from services.simulator.lenient_h2 import LenientH2
 
 DRAIN_LIMIT = 30.0  # seconds a connection outlives its GOAWAY for streams that never finish
-PURGE_EVERY = 128  # streams; h2 forgets closed ones only when it is asked to count them
 NO_LIMIT = 2**31 - 1
-
-
-class _Machine(H2ConnectionStateMachine):
-    """A client's GOAWAY leaves its open streams alive (RFC 9113 section 6.8); stock h2 calls the connection closed."""
-
-    _transitions = {  # noqa: RUF012  h2 declares it so
-        **H2ConnectionStateMachine._transitions,  # noqa: SLF001  h2 has no public way to keep a connection alive
-        (ConnectionState.SERVER_OPEN, ConnectionInputs.RECV_GOAWAY): (None, ConnectionState.SERVER_OPEN),
-    }
-
-
-class _H2(H2Connection):
-    """h2 without its own answer to a stream too many (a GOAWAY for everybody): the limit is the handler's business."""
-
-    def __init__(self, settings: dict[SettingCodes, int]) -> None:
-        super().__init__(
-            H2Configuration(client_side=False, validate_outbound_headers=False, normalize_outbound_headers=False)
-        )
-        self.state_machine = _Machine()
-        self.local_settings = Settings(client=False, initial_values=settings)
-        self.max_inbound_frame_size = self.local_settings.max_frame_size
-        widest = self.local_settings.max_header_list_size
-        self.decoder.max_header_list_size = widest or self.DEFAULT_MAX_HEADER_LIST_SIZE
-        self._counted = 0
-
-    @property
-    def open_inbound_streams(self) -> int:
-        """Always zero; the real count purges what is closed, so it is taken now and then."""
-        self._counted += 1
-        if self._counted % PURGE_EVERY == 0:
-            self._open_streams(1)
-        return 0
 
 
 class _Stream:
@@ -152,7 +118,7 @@ class Http2Connection(asyncio.Protocol):
         settings = self._handler.settings(self)
         self.limit = settings.get(SettingCodes.MAX_CONCURRENT_STREAMS, NO_LIMIT)
         self._limits.append(self.limit)
-        self._h2 = _H2(settings)
+        self._h2 = LenientH2(settings)
         self._h2.initiate_connection()
         self._flush()
         self._handler.opened(self)

@@ -13,6 +13,7 @@ from shared.store.apps import Apps
 from shared.store.authorizations import Authorizations
 from shared.store.claims import Claims
 from shared.store.devices import Devices
+from shared.store.heard import Heard
 from shared.store.keyring import Keyring
 from shared.store.lists import Lists
 from shared.store.plans import Plans
@@ -45,6 +46,7 @@ class Store:
         self.claims = Claims(self.database)
         self.records = Records(self.database)
         self.started = Started(self.database)
+        self.heard = Heard(self.database)
         self.reports = Reports(self.database)
         self.authorizations = Authorizations(self.database, keyring)
 
@@ -52,7 +54,7 @@ class Store:
         """Makes every index; safe to repeat and to race."""
         for collection in (
             self.apps, self.variants, self.devices, self.sends, self.lists, self.plans, self.schedule,
-            self.claims, self.records, self.started, self.reports, self.authorizations,
+            self.claims, self.records, self.started, self.heard, self.reports, self.authorizations,
         ):  # fmt: skip
             await collection.ensure()
 

@@ -9,10 +9,22 @@
 Anything that PyMongo raises means: the store is away or slow; try later.
 """
 
-from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from typing import Final
+
+from pymongo.errors import BulkWriteError, PyMongoError, ServerSelectionTimeoutError
 
 StoreAway = PyMongoError
 """Try later: what a caller that can wait catches."""
+
+
+DUPLICATE_KEY: Final = 11000
+
+
+def only_duplicates(error: BulkWriteError) -> bool:
+    """Whether an unordered bulk failed only where the documents were there before."""
+    details = error.details or {}
+    failures = details.get("writeErrors", ())
+    return all(one["code"] == DUPLICATE_KEY for one in failures) and not details.get("writeConcernErrors")
 
 
 class StoreError(Exception):

@@ -92,15 +92,24 @@ class Records:
         found = await (await self._durable.aggregate(sums(send))).to_list()
         return summed(found[0]["chunks"], found[0]["counts"]) if found else Sum()
 
-    async def unregistered(self, send: str) -> list[tuple[datetime, Part]]:
-        """The chunks of a send that found dead tokens, with their lists."""
-        found = self._durable.find({"sends": send, "parts.undelivered.fate": "unregistered"})
-        return [
-            (one["at"], Part.model_validate(part))
-            for one in await found.to_list(None)
-            for part in one["parts"]
-            if part["send"] == send
-        ]
+    async def ids(self, send: str) -> list[str]:
+        """The records that hold a chunk of this send."""
+        found = self._durable.find({"sends": send}, {"_id": 1})
+        return [one["_id"] for one in await found.to_list(None)]
+
+    async def ids_of_sends(self, sends: Iterable[str]) -> dict[str, set[str]]:
+        """The same for several sends; one read."""
+        ids: dict[str, set[str]] = {send: set() for send in sends}
+        found = self._durable.find({"sends": {"$in": list(ids)}}, {"sends": 1})
+        for one in await found.to_list(None):
+            for send in ids.keys() & set(one["sends"]):
+                ids[send].add(one["_id"])
+        return ids
+
+    async def read(self, records: Iterable[str]) -> list[Part]:
+        """Everything that these records say."""
+        found = self._durable.find({"_id": {"$in": list(records)}}, {"parts": 1})
+        return [Part.model_validate(part) for one in await found.to_list(None) for part in one["parts"]]
 
     async def debts(self, send: str) -> list[tuple[str, int, datetime]]:
         """Member, step and due time of every retry that a send's records name."""
@@ -117,4 +126,3 @@ class Records:
         """Every chunk of a send that has a record."""
         found = self._durable.find({"sends": send}, {"_id": 0, "members": 1})
         return {m for one in await found.to_list(None) for m in one["members"] if m.startswith(send + ".")}
-

@@ -1,6 +1,6 @@
 """Reports of planned sends: written over by each sum while the send runs, final when it is finished.
 
-{_id: send key, app, state, body: the `Report` as JSON, at, finished_at}. Small sends have none: theirs is derived.
+{_id: send key, app, state, body: the `Report` as JSON, at, finished_at, told}. Small sends have none: theirs is derived.
 """
 
 from collections.abc import Iterable
@@ -41,9 +41,13 @@ class Reports:
     async def write(self, key: str, report: Report, now: datetime) -> bool:
         """Writes a sum unless the send's report is final; True if this one made it final."""
         document = {
-            "app": split_send_key(key)[0], "state": report.state, "at": now,
-            "finished_at": report.finished_at, "body": report.model_dump_json(exclude_defaults=True).encode(),
-        }  # fmt: skip
+            "app": split_send_key(key)[0],
+            "state": report.state,
+            "at": now,
+            "finished_at": report.finished_at,
+            "told": False,
+            "body": report.model_dump_json(exclude_defaults=True).encode(),
+        }
         try:
             done = await self._reports.update_one(
                 {"_id": key, "state": {"$ne": "finished"}}, {"$set": document}, upsert=True
@@ -51,3 +55,12 @@ class Reports:
         except DuplicateKeyError:  # it is final: late results of a finished send change nothing
             return False
         return report.state == "finished" and (done.modified_count == 1 or done.upserted_id is not None)
+
+    async def told(self, key: str) -> None:
+        """The event of a final report has been told."""
+        await self._reports.update_one({"_id": key}, {"$set": {"told": True}})
+
+    async def is_told(self, key: str) -> bool:
+        """Whether the report is final and its event has been told: nothing is owed to this send any more."""
+        found = await self._reports.find_one({"_id": key, "state": "finished", "told": True}, {"_id": 1})
+        return found is not None

@@ -13,8 +13,7 @@ from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
 from shared.flow.send import Send
-
-DUPLICATE_KEY: Final = 11000
+from shared.store.errors import only_duplicates
 
 
 class Sends:
@@ -38,10 +37,9 @@ class Sends:
         try:
             await self._sends.insert_many([_document(send) for send in sends], ordered=False)
         except BulkWriteError as error:
-            failures = (error.details or {}).get("writeErrors", ())
-            if any(one["code"] != DUPLICATE_KEY for one in failures) or (error.details or {}).get("writeConcernErrors"):
+            if not only_duplicates(error):
                 raise
-            return {one["op"]["_id"] for one in failures}
+            return {one["op"]["_id"] for one in (error.details or {}).get("writeErrors", ())}
         return set()
 
     async def get(self, key: str) -> Send | None:

@@ -84,8 +84,11 @@ class Devices:
 def described(event: Event) -> dict[str, object]:
     """For the device log. Only `shown` and `deleted_messages` reach the app; the other events say why nothing did."""
     if event.parcel is None:
-        return {"event": event.what}
+        return {"event": event.what, "seen": False}
     parcel = event.parcel
-    told: dict[str, object] = {"event": event.what, "message_id": parcel.message_id, "tag": parcel.tag}
-    told |= {"collapse_key": parcel.collapse, "notification": parcel.shown, "data": parcel.data}
-    return {name: value for name, value in (told | {"waited_for": event.waited}).items() if value}
+    told: dict[str, object] = {"message_id": parcel.message_id, "collapse_key": parcel.collapse}
+    told |= {"notification": parcel.shown, "data": parcel.data, "waited_for": event.waited}
+    seen = event.what == "shown" and bool(parcel.shown)  # data alone shows nothing
+    if seen:
+        told["tag"] = parcel.tag
+    return {"event": event.what, "seen": seen} | {name: value for name, value in told.items() if value}

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.simulator.fcm.message import Message
 from services.simulator.fcm.project import Platform
+from services.simulator.fcm.proto_written import written
 
 DAY = 86400.0
 APNS_LIFE = 30 * DAY  # what FCM asks of APNs if the message says nothing (the protocol reference, B.2)
@@ -38,7 +39,7 @@ def parcel_for(kind: Platform, message: Message, message_id: str, now: float, ro
         now_or_never=life <= 0,
         urgent=urgent,
         tag=tag,
-        shown=message.notification_for(kind),
+        shown=written(message.notification_for(kind)),  # for the log, which is JSON
         data=message.data_for(kind),
         row=row,
     )

@@ -17,6 +17,8 @@ from tests.integration.servers import running_broker
 pytestmark = pytest.mark.anyio
 
 QUEUE = "slices.pfault.now"
+PREFETCH = 20
+PUBLISHERS = 4
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,11 @@ class Traffic:
         """What was confirmed and not consumed; what was consumed unconfirmed is no loss (its outcome was unknown)."""
         return len(self.confirmed - self.seen.keys())
 
+    @property
+    def repeated(self) -> int:
+        """What was in hand, or unconfirmed, when the connection went."""
+        return self.seen.total() - len(self.seen)
+
     async def publish(self, prefix: str) -> None:
         number = 0
         while not self.stopping:
@@ -62,7 +69,7 @@ class Traffic:
             await asyncio.sleep(0.005)  # consuming keeps up, so that the end comes soon
 
     async def consume(self) -> None:
-        async with self.bus.consume(QUEUE, prefetch=20) as consumer:
+        async with self.bus.consume(QUEUE, prefetch=PREFETCH) as consumer:
             async for message in consumer:
                 self.stale_at_hand_out += message.stale
                 await asyncio.sleep(0.001)  # so that some are in hand whenever the connection goes
@@ -74,7 +81,7 @@ class Traffic:
         """Traffic meanwhile; afterwards all that was confirmed has been consumed, or some seconds have passed."""
         async with asyncio.TaskGroup() as tasks:
             consuming = tasks.create_task(self.consume())
-            publishing = [tasks.create_task(self.publish(name)) for name in "abcd"]
+            publishing = [tasks.create_task(self.publish(name)) for name in map(str, range(PUBLISHERS))]
             yield
             self.stopping = True
             await asyncio.wait(publishing)
@@ -102,6 +109,7 @@ async def test_a_network_that_breaks_twice_a_second_loses_nothing(bus: Bus, faul
             for _ in range(8):
                 await asyncio.sleep(0.5)
                 relay.cut()
+    assert traffic.repeated <= 8 * (PREFETCH + PUBLISHERS)
     assert traffic.lost == 0
     assert traffic.stale_at_hand_out == 0
     assert len(traffic.confirmed) > 100

@@ -1,10 +1,11 @@
 """While the broker does not confirm, sends are refused before anything is stored; what got 202 is stored."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import aio_pika
 import anyio
 import httpx
 import pytest
@@ -12,27 +13,36 @@ import pytest
 from services.cli.local.servers import Broker
 from services.ingest.wiring import running
 from shared.bus.connection import open_bus
-from shared.bus.topology import sends_queue
+from shared.bus.topology import sends_queue, topology
 from shared.flow.lane import Lane
+from shared.providers.registry import platforms
 from shared.runtime.life import Life
 from tests.integration.ingest.conftest import ADMIN, Database, accepting, settings_for
 from tests.integration.ingest.tenant import Answer, Tenant, make_tenant
+from tests.integration.servers import running_broker
 
 pytestmark = pytest.mark.anyio
 AUDIENCE = {"users": ["ada"]}
 
 
+@pytest.fixture(scope="module")
+def modules_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """For tests that trouble it, and mend it."""
+    with running_broker(tmp_path_factory.mktemp("troubled-rabbitmq")) as broker:
+        yield broker
+
+
 @pytest.fixture
 async def cut_off(
-    own_broker: Broker, mongodb_url: str, stored: Database, tmp_path: Path
+    modules_broker: Broker, mongodb_url: str, stored: Database, tmp_path: Path
 ) -> AsyncIterator[tuple[Tenant, Broker]]:
-    """A tenant of an ingest whose broker is the test's own."""
-    settings = settings_for(own_broker.url, mongodb_url, stored.name, tmp_path)
+    """A tenant of an ingest whose broker is the module's own."""
+    settings = settings_for(modules_broker.url, mongodb_url, stored.name, tmp_path)
     async with running(settings, Life(timedelta(seconds=5))) as port:
         url = f"http://127.0.0.1:{port}"
         await accepting(url)
         async with httpx.AsyncClient(base_url=url, timeout=20) as http:
-            yield await make_tenant(http, ADMIN, f"cut off {secrets.token_hex(4)}"), own_broker
+            yield await make_tenant(http, ADMIN, f"cut off {secrets.token_hex(4)}"), modules_broker
 
 
 async def until(tenant: Tenant, status: int) -> list[Answer]:
@@ -87,15 +97,15 @@ async def test_without_the_queue_nothing_is_accepted_until_it_is_back(
     cut_off: tuple[Tenant, Broker], stored: Database
 ) -> None:
     tenant, broker = cut_off
-    await anyio.to_thread.run_sync(broker.ctl, "delete_queue", sends_queue(Lane.NOW))
+    async with await aio_pika.connect(broker.url) as connection:
+        channel = await connection.channel()
+        await channel.queue_delete(sends_queue(Lane.NOW), if_unused=False)
     await until(tenant, 503)
     before = stored["sends"].count_documents({"app": tenant.id})
     assert (await tenant.send(audience=AUDIENCE)).status_code == 503
     assert stored["sends"].count_documents({"app": tenant.id}) == before
     async with open_bus(broker.url, name="test") as bus:
-        from shared.bus.topology import topology
-
-        await bus.declare(topology(("apns", "fcm")))
+        await bus.declare(topology(platforms()))
     await until(tenant, 202)
 
 

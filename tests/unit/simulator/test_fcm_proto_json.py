@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.simulator.fcm.proto_json import parse, read
+from services.simulator.fcm.proto_written import written
 from services.simulator.fcm.schema import MESSAGE, SEND_REQUEST, Choice, Field, Known, Record, Scalar, camel
 
 GOOD: dict[object, Any] = {
@@ -108,6 +109,18 @@ def test_durations_and_times_are_values_afterwards() -> None:
     assert out["message"]["android"]["notification"]["event_time"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     for text in ("3.5", "3.5m", "s", 3):
         assert read(nested(("android",), "ttl", text), SEND_REQUEST)[1]
+
+
+@pytest.mark.parametrize(("path", "field"), ALL, ids=NAMES)
+def test_what_was_read_can_be_written_and_read_again(path: tuple[str, ...], field: Field) -> None:
+    out, _ = read(nested(path, field.name, good(field)), SEND_REQUEST)
+    assert read(json.loads(json.dumps(written(out))), SEND_REQUEST) == (out, [])
+
+
+@pytest.mark.parametrize("duration", ["0s", "-1.5s", "-0.000001s", "3.5s", "10s", "2419200s"])
+def test_a_duration_is_written_as_it_was_given(duration: str) -> None:
+    out, _ = read(nested(("android",), "ttl", duration), SEND_REQUEST)
+    assert written(out)["message"]["android"]["ttl"] == duration
 
 
 def test_every_violation_is_told_not_only_the_first() -> None:

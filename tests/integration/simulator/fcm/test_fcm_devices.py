@@ -84,3 +84,23 @@ async def test_f21_headers_of_apple_and_web_bound_the_wait_too(firebase: Firebas
     await send_to(firebase, "i", apns={"headers": {"apns-expiration": "0"}})
     await send_to(firebase, "w", webpush={"headers": {"TTL": "0"}})
     assert len(firebase.shown(apple, "dropped_ttl_zero")) == len(firebase.shown(browser, "dropped_ttl_zero")) == 1
+
+
+async def test_f12_a_notification_takes_the_place_of_the_one_with_its_tag(firebase: Firebase) -> None:
+    device = firebase.device("a")
+    for title in ("old", "new"):
+        await send_to(firebase, "a", notification={"title": title}, android={"notification": {"tag": "score"}})
+    await send_to(firebase, "a", notification={"title": "other"})
+    assert len(firebase.shown(device)) == 3
+    assert [each["notification"]["title"] for each in firebase.fcm.ledger.on_screen(device)] == ["new", "other"]
+
+
+async def test_f12_what_is_lost_or_data_alone_leaves_the_screen_as_it_is(firebase: Firebase) -> None:
+    device = firebase.device("a")
+    await send_to(firebase, "a", notification={"title": "kept"}, android={"notification": {"tag": "score"}})
+    await send_to(firebase, "a")
+    firebase.fcm.change_token(device, {"online": False})
+    lost = {"notification": {"tag": "score"}, "ttl": "0s"}
+    await send_to(firebase, "a", notification={"title": "lost"}, android=lost)
+    assert len(firebase.shown(device, "dropped_ttl_zero")) == 1
+    assert [each["notification"]["title"] for each in firebase.fcm.ledger.on_screen(device)] == ["kept"]

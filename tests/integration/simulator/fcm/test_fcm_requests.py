@@ -30,6 +30,17 @@ async def test_f4_snake_and_camel_names_numbers_as_strings_and_lower_case_enums_
     assert event["notification"]["notification_priority"] == "PRIORITY_HIGH"
 
 
+async def test_a_device_shows_the_durations_and_times_that_it_was_sent(firebase: Firebase) -> None:
+    lights = {"color": {"red": 1, "alpha": 0.5}, "light_on_duration": "1.5s", "light_off_duration": "0.25s"}
+    timed = {"light_settings": lights, "vibrate_timings": ["1s", "0.5s"], "event_time": "2026-01-31T12:00:00.5+01:00"}
+    answer = await firebase.send({"token": firebase.device("a"), "android": {"notification": timed}})
+    assert answer.status_code == 200
+    [event] = firebase.shown(token("a"))
+    shown = event["notification"]
+    assert shown.pop("event_time") == "2026-01-31T12:00:00.500000+01:00"
+    assert shown == {name: value for name, value in timed.items() if name != "event_time"}
+
+
 async def test_f4_an_unknown_name_is_a_bad_request_that_says_where(firebase: Firebase) -> None:
     answer = await firebase.send({"token": firebase.device("a"), "x": 1})
     text = "Invalid JSON payload received. Unknown name \"x\" at 'message': Cannot find field."

@@ -1,0 +1,141 @@
+"""The OpenAPI document is true: each answer to good and bad requests has a documented status, and a body that fits."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from services.ingest.call import Endpoint
+from services.ingest.openapi import document
+from services.ingest.routes import ENDPOINTS
+from tests.integration.ingest import credentials
+from tests.integration.ingest.conftest import ADMIN
+from tests.integration.ingest.tenant import Tenant, bearer
+
+pytestmark = pytest.mark.anyio
+Schema = dict[str, Any]
+Bodies = list[object]
+GOOD: dict[str, Callable[[Tenant], Bodies]] = {
+    "POST /v1/apps": lambda tenant: [{"name": f"documented {tenant.id}"}, {"name": f"documented {tenant.id}"}],
+    "POST /v1/apps/{app}/variants": lambda _: [
+        {"platform": "apns", "name": "one", "settings": credentials.apns()},
+        {"platform": "fcm", "name": "two", "settings": credentials.fcm()},
+    ],
+    "PUT /v1/apps/{app}/variants/{variant}": lambda _: [{"settings": credentials.apns("com.example.other")}],
+    "POST /v1/devices": lambda tenant: [
+        {"variant": tenant.apns, "token": "c3" * 32, "user": "ada", "attributes": {"a": 1, "b": None, "c": "x"}},
+        {"variant": tenant.apns, "token": "c3" * 32, "tags": ["a"], "zone": "Europe/Berlin", "locale": "de"},
+    ],
+    "PUT /v1/devices/{device}": lambda _: [{}, {"user": None, "tags": ["news"]}],
+    "POST /v1/sends": lambda tenant: [
+        {"audience": {"everyone": True}, "message": {"title": "Ding", "data": {"a": "b"}}},
+        {"audience": {"users": ["ada"]}, "message": {"body": "Dong", "apns": {"priority": 5}}, "lane": "now"},
+        {"audience": {"tokens": {tenant.fcm: ["t"]}}, "message": {"fcm": {"data": {"a": "b"}}}, "ttl": 5.5},
+    ],
+}
+BAD: Bodies = [{}, [], 5, None, {"colour": "red"}, {"name": 5}, {"settings": {}}, {"audience": {}, "message": {}}]
+
+
+def validator(api: Schema, schema: Schema) -> Draft202012Validator:
+    return Draft202012Validator({**schema, "components": api["components"]})
+
+
+def check_answer(api: Schema, operation: Schema, answer: httpx.Response) -> None:
+    documented = operation["responses"].get(str(answer.status_code))
+    assert documented, f"{answer.status_code} is not documented: {answer.text}"
+    content = documented.get("content")
+    if not content:
+        assert answer.content == b""
+        return
+    kind = answer.headers["content-type"].partition(";")[0]
+    assert kind in content
+    validator(api, content[kind]["schema"]).validate(answer.json())
+
+
+@pytest.fixture(scope="module")
+def api() -> Schema:
+    return document()
+
+
+async def test_the_document_that_is_served_is_the_one_that_is_tested(http: httpx.AsyncClient, api: Schema) -> None:
+    served = await http.get("/openapi.json")
+    assert served.headers["content-type"] == "application/json"
+    assert served.json() == api
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: f"{one.method} {one.path}")
+async def test_every_answer_is_documented(tenant: Tenant, api: Schema, endpoint: Endpoint) -> None:
+    operation = api["paths"][endpoint.path][endpoint.method.lower()]
+    device = await tenant.register(token="d4" * 32, user="ada", tags=["x"], attributes={"n": 1.5})
+    send = (await tenant.send(audience={"users": ["ada"]})).json()["id"]
+    path = endpoint.path.format(app=tenant.id, variant=tenant.apns, kind="app", device=device, send=send)
+    keys = {"admin": ADMIN, "app": tenant.app_secret, "client": tenant.client_secret}
+    seen: set[int] = set()
+
+    async def asked(path: str, key: str, **more: Any) -> httpx.Response:
+        answer = await tenant.http.request(endpoint.method, path, headers=bearer(key), **more)
+        check_answer(api, operation, answer)
+        seen.add(answer.status_code)
+        return answer
+
+    await asked(path, "nobody")
+    for kind in keys.keys() - set(endpoint.access):
+        await asked(path, keys[kind])
+    for body in BAD if endpoint.request else ():
+        await asked(path, keys[endpoint.access[0]], json=body)
+    if endpoint.request:
+        await asked(path, keys[endpoint.access[0]], content=b"{")
+        await asked(path, keys[endpoint.access[0]], content=b" " * 70_000)
+    if endpoint.query:
+        await asked(path + "?limit=x", keys[endpoint.access[0]])
+    bodies = GOOD[f"{endpoint.method} {endpoint.path}"](tenant) if endpoint.request else [None]
+    for body in bodies:
+        answer = await asked(path, keys[endpoint.access[0]], **({} if body is None else {"json": body}))
+        assert answer.is_success or answer.status_code == 409, answer.text
+        if endpoint.request:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            validator(api, schema).validate(body)
+    if "{" in endpoint.path:
+        missing = endpoint.path.format(app="nonesuch", variant="nonesuch", kind="x", device="0" * 24, send="nonesuch")
+        await asked(missing, keys[endpoint.access[0]], **({} if bodies[0] is None else {"json": bodies[0]}))
+    good = {int(status) for status in endpoint.replies}
+    assert good <= seen, "a documented success never happened"
+    assert {401, 403} <= seen
+
+
+async def test_the_open_endpoints_answer_as_documented(http: httpx.AsyncClient, api: Schema) -> None:
+    for path, operations in api["paths"].items():
+        if operations.get("get", {}).get("security") == []:
+            answer = await http.get(path)
+            documented = operations["get"]["responses"][str(answer.status_code)]["content"]
+            kind = answer.headers["content-type"].partition(";")[0]
+            assert kind in documented, path
+            if kind == "application/json":
+                validator(api, documented[kind]["schema"]).validate(answer.json())
+
+
+def test_a_bad_request_does_not_fit_the_documented_schema(api: Schema) -> None:
+    schema = api["paths"]["/v1/sends"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    for body in (
+        {"message": {}},
+        {"audience": {"everyone": True}, "message": {"pigeon": {}}},
+        {"audience": {"everyone": True}, "message": {"apns": {"wings": 2}}},
+        {"audience": {"everyone": True}, "message": {}, "colour": "red"},
+    ):
+        assert not validator(api, schema).is_valid(body), body
+
+
+def test_every_schema_is_one_and_every_reference_leads_somewhere(api: Schema) -> None:
+    def references(node: object) -> list[str]:
+        if isinstance(node, dict):
+            own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+            return own + [ref for value in node.values() for ref in references(value)]
+        return [ref for value in node for ref in references(value)] if isinstance(node, list) else []
+
+    known = api["components"]["schemas"]
+    for schema in known.values():
+        Draft202012Validator.check_schema(schema)
+    assert references(api)
+    assert {ref for ref in references(api) if ref.removeprefix("#/components/schemas/") not in known} == set()
