@@ -23,11 +23,10 @@ from shared.flow.verdict import (
     CredentialProblem,
     DelayRule,
     Fate,
-    Outcome,
     Retry,
     Verdict,
 )
-from shared.providers.contract import AuthorizationRefused, Context, Headers, Origin, Provider, Request
+from shared.providers.contract import AuthorizationRefused, Context, Headers, Origin, Provider, Requests
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
 
@@ -51,17 +50,20 @@ class Wiring:
 
 @dataclass(slots=True)
 class _Batch:
-    """One job on its way: the requests that wait for an outcome."""
+    """One job on its way: the requests that wait for an outcome, and the devices that they are for."""
 
     tally: Tally
     variant: Credentialed
     origin: Origin
     headers: Headers
-    waiting: list[tuple[Device, Request]]
+    requests: Requests
+    devices: Sequence[Device]
     authorization: str | None = None
     refused: str | None = None
+    """The authorization that the provider just refused."""
+    again: list[int] = field(default_factory=list)
+    """The numbers of the requests that are repeated at once, on a fresh connection."""
     fresh: bool = False
-    again: list[tuple[Device, Request]] = field(default_factory=list)
 
 
 class Attempts:
@@ -73,11 +75,12 @@ class Attempts:
     async def run(self, work: Sequence[tuple[Job, Found]]) -> list[Part]:
         """The record parts of these jobs, in order."""
         prepared = [await self._prepare(job, found) for job, found in work]
-        batches = [one for one in prepared if isinstance(one, _Batch)]
+        waiting = [one for one in prepared if isinstance(one, _Batch) and one.requests.count]
         tries = 0
-        while any(batch.waiting for batch in batches):
+        while waiting:
             tries += 1
-            await self._round([batch for batch in batches if batch.waiting], tries)
+            await self._round(waiting, tries)
+            waiting = [_repeated(batch) for batch in waiting if batch.again]
         return [one.tally.part() if isinstance(one, _Batch) else one for one in prepared]
 
     async def _prepare(self, job: Job, found: Found) -> "_Batch | Part":
@@ -91,36 +94,30 @@ class Attempts:
         send = job.send
         context = Context(send.key, send.id, send.deadline, now, send.request.duplicates)
         prepared = self._on.provider.prepare(send.request.message, variant.settings, context)
-        origin = self._on.provider.origin(variant.settings, self._on.endpoints)
+        made = prepared.requests(found.devices)
         tally = Tally(job, found, now, self._on.scale)
-        batch = _Batch(tally, variant, origin, prepared.headers, [])
-        for device in found.devices:
-            request = prepared.request(device)
-            if isinstance(request, Request):
-                batch.waiting.append((device, request))
-            else:
-                tally.end(device.id, Ended(Fate.REJECTED, request.reason))
-        return batch
+        for device, refusal in made.refused:
+            tally.end(device.id, Ended(Fate.REJECTED, refusal.reason))
+        origin = self._on.provider.origin(variant.settings, self._on.endpoints)
+        return _Batch(tally, variant, origin, prepared.headers, made.requests, made.devices)
 
     async def _round(self, batches: list[_Batch], tries: int) -> None:
-        """Sends what waits and settles each outcome; what goes again at once is what waits next."""
+        """Sends what waits and settles each outcome; only what was not answered 200 is looked at one by one."""
         sendable = []
         for batch in batches:
-            refusal = await self._authorize(batch)
-            if refusal is None:
+            problem = await self._authorize(batch)
+            if problem is None:
                 sendable.append(batch)
             else:
-                waiting, batch.waiting = batch.waiting, []
-                for device, request in waiting:
-                    self._settle(batch, device, request, None, refusal, tries)
+                for number in range(batch.requests.count):
+                    self._settle(batch, number, problem, tries)
         sent_at = self._on.clock.now()
-        outcomes = await self._on.transport.send([self._parcel(batch) for batch in sendable])
-        for batch, answers in zip(sendable, outcomes, strict=True):
-            waiting, batch.waiting = batch.waiting, []
-            batch.tally.now = self._on.clock.now()
-            for (device, request), outcome in zip(waiting, answers, strict=True):
-                verdict = self._on.provider.verdict(outcome, sent_at)
-                self._settle(batch, device, request, outcome, verdict, tries)
+        results = await self._on.transport.send([_parcel(batch) for batch in sendable])
+        now = self._on.clock.now()
+        for batch, result in zip(sendable, results, strict=True):
+            batch.tally.answers(result.ok, result.latency, now)
+            for number, outcome in result.others:
+                self._settle(batch, number, self._on.provider.verdict(outcome, sent_at), tries)
 
     async def _authorize(self, batch: _Batch) -> Verdict | None:
         """Puts the authorization on a batch; or says what its failure means for all of it."""
@@ -132,15 +129,8 @@ class Attempts:
             return Retry(error.reason, DelayRule.NETWORK, provider_down=True)
         return None
 
-    @staticmethod
-    def _parcel(batch: _Batch) -> Parcel:
-        authorization = (("authorization", batch.authorization),) if batch.authorization else ()
-        requests = [request for _, request in batch.waiting]
-        return Parcel(batch.origin, (*batch.headers, *authorization), requests, batch.fresh)
-
-    def _settle(
-        self, batch: _Batch, device: Device, request: Request, outcome: Outcome | None, verdict: Verdict, tries: int
-    ) -> None:
+    def _settle(self, batch: _Batch, number: int, verdict: Verdict, tries: int) -> None:
+        """Decides about one notification that was not simply accepted."""
         job = batch.tally.job
         situation = Situation(
             attempt=attempt_of(job.member),
@@ -152,14 +142,26 @@ class Attempts:
         )
         decision = decide(verdict, situation, self._on.rng)
         if isinstance(decision, Again):
-            batch.waiting.append((device, request))
-            batch.fresh = True
-            if decision.renew:
-                batch.refused = batch.authorization
-            return
-        if isinstance(decision, Later):
-            self._on.metrics.retries.labels(self._on.provider.name, _rule(verdict)).inc()
-        batch.tally.add(device, outcome, verdict, decision)
+            batch.again.append(number)
+            batch.refused = batch.authorization if decision.renew else batch.refused
+        else:
+            if isinstance(decision, Later):
+                self._on.metrics.retries.labels(self._on.provider.name, _rule(verdict)).inc()
+            batch.tally.add(batch.devices[number], verdict, decision)
+
+
+def _parcel(batch: _Batch) -> Parcel:
+    authorization = (("authorization", batch.authorization),) if batch.authorization else ()
+    lane = batch.tally.job.send.lane
+    return Parcel(batch.origin, (*batch.headers, *authorization), batch.requests, lane, batch.fresh)
+
+
+def _repeated(batch: _Batch) -> _Batch:
+    """The batch with only what goes again, on a fresh connection."""
+    batch.requests = batch.requests.pick(batch.again)
+    batch.devices = [batch.devices[number] for number in batch.again]
+    batch.again, batch.fresh = [], True
+    return batch
 
 
 def _rule(verdict: Verdict) -> str:

@@ -10,7 +10,7 @@ from services.delivery.retry import Ended, Later, too_late
 from shared.bus.delay import step_for
 from shared.flow.device import Device
 from shared.flow.record import LATENCY_BOUNDS, Count, Owed, Part, Undelivered
-from shared.flow.verdict import Answer, Delivered, Fate, Outcome, Unregistered, Verdict
+from shared.flow.verdict import Delivered, Fate, Unregistered, Verdict
 
 LONG_WAIT_GRAIN = timedelta(minutes=1)
 """Waits that no wait queue is long enough for are due at whole multiples of this."""
@@ -28,18 +28,25 @@ class Tally:
     undelivered: list[Undelivered] = field(default_factory=list)
     debts: dict[tuple[datetime, str], list[bytes]] = field(default_factory=lambda: defaultdict(list))
     latency: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS) + 1))
-    answered: bool = False
+    first_answer_at: datetime | None = None
+    last_answer_at: datetime | None = None
 
-    def add(self, device: Device, outcome: Outcome | None, verdict: Verdict | None, decision: Ended | Later) -> None:
-        """One notification: its last outcome and verdict (None if nothing was sent) and what the policy decided."""
-        if isinstance(outcome, Answer):
-            self.answered = True
-            self.latency[_bucket(outcome.seconds)] += 1
+    def answers(self, ok: int, latency: Sequence[int], now: datetime) -> None:
+        """Answers came: so many requests were accepted; the others are added one by one."""
+        self.now = now
+        if ok:
+            self.counts[Fate.DELIVERED, ""] += ok
+        if any(latency):
+            self.first_answer_at = self.first_answer_at or now
+            self.last_answer_at = now
+            self.latency = [one + more for one, more in zip(self.latency, latency, strict=True)]
+
+    def add(self, device: Device, verdict: Verdict, decision: Ended | Later) -> None:
+        """One notification that was not simply accepted, and what the policy decided about it."""
         if isinstance(verdict, Delivered):
             self.counts[Fate.DELIVERED, ""] += 1
         elif isinstance(decision, Ended):
-            since = verdict.since if isinstance(verdict, Unregistered) else None
-            self.end(device.id, decision, since)
+            self.end(device.id, decision, verdict.since if isinstance(verdict, Unregistered) else None)
         else:
             self._owe(device.id, decision)
 
@@ -73,10 +80,10 @@ class Tally:
                 Owed(step=step, due=due, reason=reason, devices=tuple(devices))
                 for step, ((due, reason), devices) in enumerate(debts)
             ),
-            latency=tuple(self.latency) if self.answered else (),
+            latency=tuple(self.latency) if self.last_answer_at else (),
             looked_up_at=self.found.looked_up_at or self.now,
-            first_answer_at=self.now if self.answered else None,
-            last_answer_at=self.now if self.answered else None,
+            first_answer_at=self.first_answer_at,
+            last_answer_at=self.last_answer_at,
         )
 
 
@@ -95,13 +102,6 @@ def same_for_all(job: Job, found: Found, now: datetime, scale: float, ended: End
     for device in found.devices:
         tally.end(device.id, ended)
     return tally.part()
-
-
-def _bucket(seconds: float) -> int:
-    for place, bound in enumerate(LATENCY_BOUNDS):
-        if seconds <= bound:
-            return place
-    return len(LATENCY_BOUNDS)
 
 
 def members_of(parts: Sequence[Part]) -> tuple[str, ...]:

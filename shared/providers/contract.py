@@ -35,6 +35,37 @@ class Request:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests of one message, in columns: entry n is the n-th request's, a single value is everybody's.
+
+    Columns, because a request object for each of 100,000 notifications a second would cost more than sending them.
+    """
+
+    count: int
+    paths: Sequence[str] | str
+    bodies: Sequence[bytes] | bytes
+    ids: Sequence[str] = ()
+    id_header: str = ""
+    """The header that carries `ids`, if the provider has such a thing."""
+
+    def one(self, n: int) -> Request:
+        """The n-th request by itself."""
+        path = self.paths if isinstance(self.paths, str) else self.paths[n]
+        body = self.bodies if isinstance(self.bodies, bytes) else self.bodies[n]
+        return Request(path, ((self.id_header, self.ids[n]),) if self.ids else (), body)
+
+    def pick(self, numbers: Sequence[int]) -> "Requests":
+        """Some of them, in this order."""
+        return Requests(
+            len(numbers),
+            self.paths if isinstance(self.paths, str) else [self.paths[n] for n in numbers],
+            self.bodies if isinstance(self.bodies, bytes) else [self.bodies[n] for n in numbers],
+            [self.ids[n] for n in numbers] if self.ids else (),
+            self.id_header,
+        )
+
+
 class Refusal(Problem):
     """What makes the message impossible for one device, and the reason that it is counted under."""
 
@@ -52,9 +83,22 @@ class Prepared(Protocol):
     @property
     def headers(self) -> Headers: ...
 
-    def request(self, device: Device) -> Request | Refusal:
-        """The request for one device, or what makes the message impossible for it (our limits, checked first)."""
+    def requests(self, devices: Sequence[Device]) -> "Made":
+        """The requests for these devices; our limits are checked first."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Requests, the devices that they are for (in the same order), and who cannot be sent the message, and why."""
+
+    requests: Requests
+    devices: Sequence[Device]
+    refused: Sequence[tuple[Device, Refusal]] = ()
+
+    def only(self) -> Request | Refusal:
+        """The request or refusal of the one device that it was made for."""
+        return self.requests.one(0) if self.requests.count else self.refused[0][1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,10 +120,13 @@ class _Lines:
         self._thread.join()
 
     def _write(self) -> None:
-        while (line := self._queue.get()) is not None:
+        ended = False
+        while not ended and (line := self._queue.get()) is not None:
             lines = [line]
-            while not self._queue.empty() and (more := self._queue.get()) is not None:
-                lines.append(more)
+            while not ended and not self._queue.empty():
+                more = self._queue.get()
+                ended = more is None
+                lines += [] if more is None else [more]
             with contextlib.suppress(OSError, ValueError):  # stdout is closed: nobody is left to tell
                 self._stream.write("\n".join([*lines, ""]).encode())
                 self._stream.flush()

@@ -1,6 +1,6 @@
 """Reports of planned sends: written over by each sum while the send runs, final when it is finished.
 
-{_id: send key, app, state, body: the `Report` as JSON, at, finished_at, told}. Small sends have none: theirs is derived.
+{_id: send key, app, state, body: the `Report` as JSON, at, finished_at, told}. A small send has none: it is derived.
 """
 
 from collections.abc import Iterable

@@ -1,13 +1,17 @@
 """The seam between a chunk and the wire: parcels of requests in, one outcome for each request out."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Protocol
 
-from shared.flow.verdict import Outcome
-from shared.providers.contract import Headers, Origin, Request
+from shared.flow.lane import Lane
+from shared.flow.record import LATENCY_BOUNDS
+from shared.flow.verdict import Answer, Outcome
+from shared.providers.contract import Headers, Origin, Requests
 
+OK: Final = 200
 REQUEST_TIMEOUT: Final = timedelta(seconds=30)
 """Without an answer for so long, an outcome is unknown. Google asks for at least 10 s (protocol reference, B.4)."""
 
@@ -21,13 +25,37 @@ class Parcel:
 
     origin: Origin
     headers: Headers
-    requests: Sequence[Request]
+    requests: Requests
+    lane: Lane = Lane.BULK
     fresh: bool = False
+
+
+@dataclass(slots=True)
+class Results:
+    """What became of a parcel's requests: how many were answered 200, and every other outcome by its number."""
+
+    ok: int = 0
+    others: list[tuple[int, Outcome]] = field(default_factory=list)
+    latency: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS) + 1))
+    """Answers by LATENCY_BOUNDS; the last entry holds the slower ones."""
 
 
 class Transport(Protocol):
     """Sends parcels. Lives as long as the process; shared by all its chunks; `open_…` closes it."""
 
-    async def send(self, parcels: Sequence[Parcel]) -> list[list[Outcome]]:
-        """One outcome for each request, in order. Never raises for what a peer does."""
+    async def send(self, parcels: Sequence[Parcel]) -> list[Results]:
+        """The results of each parcel, in order. Never raises for what a peer does."""
         ...
+
+
+def results_of(outcomes: Sequence[Outcome]) -> Results:
+    """The results of outcomes that come one by one, as libraries give them."""
+    results = Results()
+    for number, outcome in enumerate(outcomes):
+        if isinstance(outcome, Answer):
+            results.latency[bisect_left(LATENCY_BOUNDS, outcome.seconds)] += 1
+        if isinstance(outcome, Answer) and outcome.status == OK:
+            results.ok += 1
+        else:
+            results.others.append((number, outcome))
+    return results

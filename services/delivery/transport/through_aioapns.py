@@ -22,7 +22,7 @@ from aioapns import NotificationRequest
 from aioapns.connection import APNsBaseConnectionPool, APNsTLSClientProtocol, AuthorizationHeaderProvider
 from aioapns.exceptions import MaxAttemptsExceeded
 
-from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel
+from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel, Results, results_of
 from services.delivery.transport.tls import client_context, trouble
 from shared.flow.verdict import Answer, NotProcessed, Outcome, OutcomeUnknown
 from shared.providers.contract import Headers, Origin, Request
@@ -161,15 +161,19 @@ class AioapnsTransport:
         self._connections: dict[Origin, _Connection] = {}
         self._replaced: list[_Connection] = []
 
-    async def send(self, parcels: Sequence[Parcel]) -> list[list[Outcome]]:
-        """One outcome for each request."""
-        for parcel in parcels:
-            if parcel.fresh and parcel.origin in self._connections:
-                self._connections[parcel.origin].retire()
-        return [
-            list(await asyncio.gather(*(self._connection(p.origin).send(p.headers, one) for one in p.requests)))
-            for p in parcels
-        ]
+    async def send(self, parcels: Sequence[Parcel]) -> list[Results]:
+        """The results of each parcel; all of them are on their way at once."""
+        return list(await asyncio.gather(*(self._parcel(parcel) for parcel in parcels)))
+
+    async def _parcel(self, parcel: Parcel) -> Results:
+        if parcel.fresh and parcel.origin in self._connections:
+            self._connections[parcel.origin].retire()
+        requests, headers = parcel.requests, parcel.headers
+        return results_of(
+            await asyncio.gather(
+                *(self._connection(parcel.origin).send(headers, requests.one(n)) for n in range(requests.count))
+            )
+        )
 
     def _connection(self, origin: Origin) -> _Connection:
         current = self._connections.get(origin)

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel
+from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel, Results, results_of
 from services.delivery.transport.tls import client_context, trouble
 from shared.flow.verdict import Answer, NotProcessed, Outcome, OutcomeUnknown
 from shared.providers.contract import Form, Headers, Origin, Request
@@ -25,9 +25,13 @@ class HttpxTransport:
         self._ca_file = ca_file
         self._clients: dict[Origin, tuple[httpx.AsyncClient, asyncio.Semaphore]] = {}
 
-    async def send(self, parcels: Sequence[Parcel]) -> list[list[Outcome]]:
-        """One outcome for each request."""
-        return [list(await asyncio.gather(*(self._one(p, request) for request in p.requests))) for p in parcels]
+    async def send(self, parcels: Sequence[Parcel]) -> list[Results]:
+        """The results of each parcel; all of them are on their way at once."""
+        return list(await asyncio.gather(*(self._parcel(parcel) for parcel in parcels)))
+
+    async def _parcel(self, parcel: Parcel) -> Results:
+        requests = parcel.requests
+        return results_of(await asyncio.gather(*(self._one(parcel, requests.one(n)) for n in range(requests.count))))
 
     async def post(self, form: Form) -> Outcome:
         """A form POST for an authorizer, on a connection of its own."""

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,7 +15,7 @@ from shared.providers.apns.compose import Notification, compose
 from shared.providers.apns.rules import body_of
 from shared.providers.apns.settings import ApnsSettings
 from shared.providers.apns.topics import DEMANDS, topic_for
-from shared.providers.contract import Context, Headers, Refusal, Request
+from shared.providers.contract import Context, Headers, Made, Refusal, Requests
 from shared.providers.once import shown_once
 
 PATH: Final = "/3/device/"
@@ -25,22 +26,26 @@ _NO_TOKEN: Final = Refusal(pointer="/token", detail="not hexadecimal", reason="B
 
 @dataclass(frozen=True, slots=True)
 class PreparedApns:
-    """One body for all devices, and a request that is two strings and two tuples."""
+    """One body for all devices; of each, only the path and the id are its own."""
 
     headers: Headers
     body: bytes
     id_prefix: str
     refusal: Refusal | None = None
 
-    def request(self, device: Device) -> Request | Refusal:
-        """The request for one device."""
+    def requests(self, devices: Sequence[Device]) -> Made:
+        """The requests for these devices."""
         if self.refusal is not None:
-            return self.refusal
-        token = device.token
-        if TOKEN.fullmatch(token) is None or len(token) % 2:
-            return _NO_TOKEN
-        apns_id = self.id_prefix + notification_suffix(device.id)
-        return Request(PATH + token.lower(), (("apns-id", apns_id),), self.body)
+            return Made(Requests(0, (), b""), (), [(device, self.refusal) for device in devices])
+        well_formed, prefix = TOKEN.fullmatch, self.id_prefix
+        good = [device for device in devices if well_formed(device.token) and not len(device.token) & 1]
+        paths = [PATH + device.token.lower() for device in good]
+        ids = [prefix + notification_suffix(device.id) for device in good]
+        refused: Sequence[tuple[Device, Refusal]] = ()
+        if len(good) < len(devices):
+            sent = {device.id for device in good}
+            refused = [(device, _NO_TOKEN) for device in devices if device.id not in sent]
+        return Made(Requests(len(good), paths, self.body, ids, "apns-id"), good, refused)
 
 
 def prepare(message: Message, settings: ApnsSettings, context: Context) -> PreparedApns:

@@ -1,13 +1,14 @@
 """Makes FCM requests: everything but the token is built once for all devices."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from shared.flow.device import Device
 from shared.flow.message import Message
 from shared.providers.body import compact
-from shared.providers.contract import Context, Headers, Refusal, Request
+from shared.providers.contract import Context, Headers, Made, Refusal, Requests
 from shared.providers.fcm.compose import compose
 from shared.providers.fcm.lifetime import bounded_in_time
 from shared.providers.fcm.rules import size_problem
@@ -31,13 +32,18 @@ class PreparedFcm:
     refusal: Refusal | None = None
     headers: Headers = HEADERS
 
-    def request(self, device: Device) -> Request | Refusal:
-        """The request for one device."""
+    def requests(self, devices: Sequence[Device]) -> Made:
+        """The requests for these devices."""
         if self.refusal is not None:
-            return self.refusal
-        if TOKEN.fullmatch(device.token) is None:
-            return _NO_TOKEN
-        return Request(self.path, (), _HEAD + device.token.encode() + self.tail)
+            return Made(Requests(0, (), b""), (), [(device, self.refusal) for device in devices])
+        well_formed, tail = TOKEN.fullmatch, self.tail
+        good = [device for device in devices if well_formed(device.token)]
+        bodies = [_HEAD + device.token.encode() + tail for device in good]
+        refused: Sequence[tuple[Device, Refusal]] = ()
+        if len(good) < len(devices):
+            sent = {device.id for device in good}
+            refused = [(device, _NO_TOKEN) for device in devices if device.id not in sent]
+        return Made(Requests(len(good), self.path, bodies), good, refused)
 
 
 def prepare(message: Message, settings: FcmSettings, context: Context) -> PreparedFcm:

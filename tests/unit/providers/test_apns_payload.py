@@ -33,7 +33,7 @@ def _headers(message: dict[str, Any], context: Context = CONTEXT, variant: ApnsS
 
 
 def _body(message: dict[str, Any]) -> dict[str, Any]:
-    request = APNS.prepare(Message.model_validate(message), VARIANT, CONTEXT).request(TOKEN)
+    request = APNS.prepare(Message.model_validate(message), VARIANT, CONTEXT).requests([TOKEN]).only()
     assert isinstance(request, Request)
     body: dict[str, Any] = json.loads(request.body)
     return body
@@ -166,7 +166,7 @@ def test_what_json_cannot_say_is_refused_at_the_door_and_for_every_device(value:
     message = Message.model_construct(title="T")
     object.__setattr__(message, "__pydantic_extra__", {"apns": {"payload": {"k": value}}})
     assert [one.pointer for one in APNS.check(message, ())] == [""]
-    assert isinstance(APNS.prepare(message, VARIANT, CONTEXT).request(TOKEN), Refusal)
+    assert isinstance(APNS.prepare(message, VARIANT, CONTEXT).requests([TOKEN]).only(), Refusal)
 
 
 # Scenario S11 of the protocol reference.
@@ -200,7 +200,7 @@ def test_expiration_is_what_was_asked_for_and_never_later_than_the_deadline(bloc
 
 def test_a_validity_that_has_passed_is_not_sent_at_all() -> None:
     message = Message.model_validate({"title": "T", "apns": {"expiration": int(NOW.timestamp())}})
-    request = APNS.prepare(message, VARIANT, CONTEXT).request(TOKEN)
+    request = APNS.prepare(message, VARIANT, CONTEXT).requests([TOKEN]).only()
     assert isinstance(request, Refusal)
     assert request.verdict().reason == "expiration_passed"
 
@@ -220,7 +220,7 @@ def test_a_repeat_has_the_same_ids_and_another_send_has_not() -> None:
     other = replace(CONTEXT, send_key="app1.send0002")
     assert _headers(message) == _headers(message, later)
     assert _headers(message)["apns-collapse-id"] != _headers(message, other)["apns-collapse-id"]
-    request = APNS.prepare(Message.model_validate(message), VARIANT, later).request(TOKEN)
+    request = APNS.prepare(Message.model_validate(message), VARIANT, later).requests([TOKEN]).only()
     assert isinstance(request, Request)
     assert request.headers == (("apns-id", notification_id(CONTEXT.send_key, TOKEN.id)),)
 
@@ -234,7 +234,7 @@ def test_a_collapse_id_of_ours_is_only_for_sends_that_collapse(duplicates: Dupli
 
 def test_all_devices_share_one_body_and_differ_in_path_and_id() -> None:
     prepared = APNS.prepare(Message(title="T"), VARIANT, CONTEXT)
-    one, two = prepared.request(TOKEN), prepared.request(Device(bytes(12), "CD" * 50))
+    one, two = prepared.requests([TOKEN]).only(), prepared.requests([Device(bytes(12), "CD" * 50)]).only()
     assert isinstance(one, Request)
     assert isinstance(two, Request)
     assert one.body is two.body
@@ -246,7 +246,7 @@ def test_all_devices_share_one_body_and_differ_in_path_and_id() -> None:
     "token", ["", "abc", "xy" * 32, "ab" * 32 + "\n", "ab/../cd", "ab" * 32 + "?", " " + "ab" * 32]
 )
 def test_a_token_that_is_not_hexadecimal_is_refused_for_its_device_as_a_suspect(token: str) -> None:
-    refusal = APNS.prepare(Message(title="T"), VARIANT, CONTEXT).request(Device(bytes(12), token))
+    refusal = APNS.prepare(Message(title="T"), VARIANT, CONTEXT).requests([Device(bytes(12), token)]).only()
     assert isinstance(refusal, Refusal)
     assert refusal.pointer == "/token"
     assert refusal.verdict().suspect
@@ -260,7 +260,7 @@ def test_the_last_byte_that_fits_passes_and_the_next_does_not(push_type: str, li
     for value, fits in ((text, True), (text + "x", False)):
         frame["apns"]["payload"] = {"k": value}
         assert (_pointers(frame) == []) is fits
-        request = APNS.prepare(Message.model_validate(frame), VARIANT, CONTEXT).request(TOKEN)
+        request = APNS.prepare(Message.model_validate(frame), VARIANT, CONTEXT).requests([TOKEN]).only()
         assert isinstance(request, Request) is fits
         assert not isinstance(request, Request) or len(request.body) == limit
 
@@ -271,7 +271,7 @@ def test_a_payload_never_exceeds_its_limit_and_the_door_knows_it_first(
 ) -> None:
     assume("aps" not in data)
     message = Message(title=title, body=body, data=data)
-    request = APNS.prepare(message, VARIANT, CONTEXT).request(TOKEN)
+    request = APNS.prepare(message, VARIANT, CONTEXT).requests([TOKEN]).only()
     assert isinstance(request, Request) == (APNS.check(message, [VARIANT]) == [])
     if isinstance(request, Request):
         assert len(request.body) <= 4096

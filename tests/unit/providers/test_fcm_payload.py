@@ -29,7 +29,7 @@ ONCE = shown_once(CONTEXT.send_key)
 
 
 def _request(message: Message, context: Context = CONTEXT, device: Device = TOKEN) -> Request:
-    request = FCM.prepare(message, VARIANT, context).request(device)
+    request = FCM.prepare(message, VARIANT, context).requests([device]).only()
     assert isinstance(request, Request)
     return request
 
@@ -177,15 +177,15 @@ def test_a_collapse_key_that_apple_devices_could_not_take_is_refused() -> None:
 
 @pytest.mark.parametrize("value", ['a"b', "a\\b", "a b", "", "a\n", "ü", "a\x00", "x" * 4097])
 def test_a_token_that_would_need_escaping_is_no_token(value: str) -> None:
-    refusal = FCM.prepare(Message(title="T"), VARIANT, CONTEXT).request(Device(bytes(12), value))
+    refusal = FCM.prepare(Message(title="T"), VARIANT, CONTEXT).requests([Device(bytes(12), value)]).only()
     assert isinstance(refusal, Refusal)
     assert (refusal.pointer, refusal.verdict().suspect) == ("/token", True)
 
 
 def test_requests_differ_in_the_token_only() -> None:
     prepared = FCM.prepare(Message(title="T"), VARIANT, CONTEXT)
-    one = prepared.request(TOKEN)
-    two = prepared.request(Device(bytes(12), "other:token"))
+    one = prepared.requests([TOKEN]).only()
+    two = prepared.requests([Device(bytes(12), "other:token")]).only()
     assert isinstance(one, Request)
     assert isinstance(two, Request)
     assert one.path == two.path == "/v1/projects/bells-and-co/messages:send"
@@ -206,7 +206,7 @@ def test_a_message_never_exceeds_its_limit_and_the_door_knows_it_first(
 ) -> None:
     message = Message(title=title, body=body, data=data)
     problems = [one for one in FCM.check(message, (VARIANT,)) if "reserved" not in one.detail]
-    prepared = FCM.prepare(message, VARIANT, CONTEXT).request(TOKEN)
+    prepared = FCM.prepare(message, VARIANT, CONTEXT).requests([TOKEN]).only()
     assert isinstance(prepared, Request) == (problems == [])
     if isinstance(prepared, Request):
         sent = json.loads(prepared.body)["message"]

@@ -116,6 +116,15 @@ async def test_a_reader_that_does_not_read_blocks_nobody_and_what_was_dropped_is
     assert len(lines) + lines[-1]["lines_dropped"] == QUEUED + 501
 
 
+@pytest.mark.timeout(20)
+def test_leaving_never_waits_for_more_lines_however_the_last_ones_were_written() -> None:
+    for _ in range(2000):  # the end must be met both alone and behind a line that is still queued
+        stream = io.BytesIO()
+        with open_logs(service="test", stream=stream):
+            structlog.get_logger().info("last")
+        assert stream.getvalue().count(b"\n") == 1
+
+
 def test_a_fingerprint_tells_tokens_apart_and_depends_on_the_key() -> None:
     assert len(fingerprint("t1", b"k")) == 12
     assert fingerprint("t1", b"k") == fingerprint(b"t1", b"k")
