@@ -74,7 +74,7 @@ class Door:
     async def _one(self, app: str, raw: dict[str, Any]) -> Read:
         now = self.clock.now()
         try:
-            command = Command.model_validate_json(json.dumps(raw))
+            command = Command.model_validate_json(json.dumps(raw), strict=True)
         except ValidationError as error:
             return Read(unread(app, send_key(app, id_for(raw)), problems_of(error), now), {})
         request = command.request()

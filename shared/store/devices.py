@@ -26,7 +26,7 @@ PROFILE: Final = ("user", "tags", "attributes", "locale", "zone")
 """What a registration may say beside the token; what it leaves out stays as it was, null removes it."""
 ATTEMPTS: Final = 5
 """Two registrations at once may collide on a unique index this often before it is reported."""
-LOOKED_UP: Final = {"token": 1, "user": 1, "locale": 1, "registered_at": 1}
+LOOKED_UP: Final = {"token": 1, "user": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +172,8 @@ class Devices:
         return (await self._devices.bulk_write(operations, ordered=False)).modified_count
 
     async def _found(self, query: dict[str, Any]) -> list[Device]:
-        cursor = self._devices.find(query, LOOKED_UP, batch_size=5000)
-        return [
-            Device(bytes(one["_id"]), one["token"], one.get("user"), one.get("locale"), one["registered_at"])
-            for one in await cursor.to_list(None)
-        ]
+        found = await self._devices.find(query, LOOKED_UP, batch_size=5000).to_list(None)
+        return [Device(one["_id"], one["token"], one.get("user")) for one in found]
 
 
 def token_key(variant: str, token: str) -> bytes:
