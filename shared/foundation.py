@@ -43,7 +43,7 @@ async def open_foundation(name: str, settings: Common, life: Life, metrics: Metr
     keyring = open_keyring(settings.keyring_file)
     async with (
         open_store(settings.mongodb_url, settings.database, keyring) as store,
-        open_bus(settings.amqp_url, name=name) as bus,
+        open_bus(settings.amqp_url, name=name, metrics=metrics) as bus,
     ):
         clock = Clock(store.now, scale=settings.time_scale)
         reached = asyncio.Event()

@@ -15,7 +15,7 @@ from shared.flow.report import Report, State
 from shared.flow.send import Problem, SendRequest
 
 PATIENCE: Final = timedelta(seconds=30)
-AT_ONCE: Final = 32
+AT_ONCE: Final = 8
 """Connections, and so requests in flight."""
 Json = dict[str, Any]
 

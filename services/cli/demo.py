@@ -79,7 +79,7 @@ async def _play(stack: Stack, devices: int, seed: int, patience: timedelta, cons
 
 @contextmanager
 def _running(stack: Stack, console: Console) -> Iterator[None]:
-    """Everything up for as long as the block runs; not even an interrupt keeps it from being stopped."""
+    """Everything up for as long as the block runs."""
     began = time.monotonic()
     console.print("[bold]Starting[/bold] RabbitMQ, MongoDB, the simulators and every service")
     stack.start()
@@ -88,15 +88,23 @@ def _running(stack: Stack, console: Console) -> Iterator[None]:
         console.print(f"  time runs {TIME_SCALE:g} times faster for every pause and retry, never for a deadline")
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # nothing keeps it from being stopped
         stack.stop()
 
 
 @contextmanager
 def _one_interrupt() -> Iterator[None]:
-    """SIGTERM ends it as Ctrl-C does."""
+    """Ctrl-C and SIGTERM end the block, once; what follows is for stopping everything."""
+
+    def stop(*_: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield
     finally:

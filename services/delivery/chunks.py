@@ -88,7 +88,7 @@ class Chunks:
     async def _once(self, jobs: Sequence[Job], lane: Lane) -> set[str]:
         found = await patiently(lambda: self._on.lookup.find(jobs))
         work = [(one, found[one.member]) for one in jobs if one.member in found]
-        barred = await self._barred([one for one, _ in work])
+        barred = await patiently(lambda: self._barred([one for one, _ in work]))
         parts = await self._on.attempts.run([pair for pair in work if pair[0].member not in barred])
         parts += [self._ended(one, there, UNKNOWN_OUTCOME) for one, there in work if one.member in barred]
         if not parts:

@@ -22,7 +22,7 @@ class DeliverySettings(Common):
     )
     chunks_for_now: int = Field(default=2, ge=1, description="of these, how many are kept for the lane `now`")
     lease_seconds: float = Field(
-        default=30, ge=1, description="how long a claim lasts; after a kill, slices are taken over when it ran out"
+        default=30, ge=2, description="how long a claim lasts; after a kill, slices are taken over when it ran out"
     )
 
     @field_validator("platform")

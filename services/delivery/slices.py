@@ -5,10 +5,10 @@ somebody works on, is taken apart: its members are published alone, confirmed, t
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -29,6 +29,7 @@ from shared.store.connection import Store
 POISON: Final = 3
 """A claim that ran out and was taken over so often without a new record marks what kills its workers."""
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -84,7 +85,7 @@ class Slices:
     async def _work(self, held: Held, due: SliceDue, jobs: list[Job], incoming: Incoming, lane: Lane) -> None:
         """Every open chunk, several at once. A lost claim or a lost insert stops the slice: a copy goes to wait."""
         with self.leases.holding(held, incoming):
-            results = await asyncio.gather(*(self.chunks.work([one], lane, held) for one in jobs))
+            results = await _all(self._chunk(one, lane, held) for one in jobs)
         unfinished = any(result is None for result in results)
         if unfinished and self.life.draining:
             await self.leases.hand_back(held)
@@ -92,6 +93,11 @@ class Slices:
         if unfinished or any(results):
             await self.passing.past(due, lane, held.until)
         await _ack(held.messages)
+
+    async def _chunk(self, one: Job, lane: Lane, held: Held) -> set[str] | None:
+        lost = await self.chunks.work([one], lane, held)
+        held.lost = held.lost or bool(lost)
+        return lost
 
     async def _poisonous(self, held: Held, due: SliceDue, jobs: list[Job], lane: Lane) -> bool:
         """Isolates what kills its workers: the slice goes on chunk by chunk; a chunk is closed as poison."""
@@ -116,6 +122,15 @@ def _of(one: Job, due: SliceDue) -> int:
     if due.chunks is not None or one.parent is not None:
         return 1
     return one.route.chunks[root_of(one.member)[1]]
+
+
+async def _all(work: Iterable[Coroutine[None, None, T]]) -> list[T]:
+    """Every result, or the first error, but not before the last of them has ended: nothing goes on without a claim."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for one in results:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in results if not isinstance(one, BaseException)]
 
 
 async def _ack(messages: Sequence[Incoming]) -> None:

@@ -81,6 +81,10 @@ class Worker:
             log.warning("given_back", error=type(error).__name__)
             await self.life.pause(TRY_AGAIN)
             await incoming.requeue()
+        except Exception:  # whatever it is, one message must not end the process with all that it works on
+            log.exception("message_failed")
+            await self.life.pause(TRY_AGAIN)
+            await incoming.requeue()
 
     def _dwelt(self, incoming: Incoming) -> None:
         if incoming.timestamp is not None:

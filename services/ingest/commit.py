@@ -18,10 +18,9 @@ from shared.flow.send import Send
 from shared.runtime.metrics import Metrics
 from shared.store.sends import Sends
 
-INSERTS_AT_ONCE: Final = 1
-"""While one is on its way the next group gathers: the slower the store, the larger the groups."""
 LONGEST: Final = timedelta(milliseconds=20)
-"""A request alone waits for 2 ms; while others keep coming, it waits for them at most this long."""
+"""A request alone waits for 2 ms; while others keep coming, it waits for them at most this long, or for the insert
+before it. Only full groups are inserted at the same time."""
 
 
 class Commit:
@@ -53,7 +52,7 @@ async def open_commit(sends: Sends, announcer: Announcer, metrics: Metrics, star
 
         asking = tasks.create_task(announcer.reopen(started))
         try:
-            async with open_grouper(flush, longest=LONGEST, in_flight=INSERTS_AT_ONCE) as grouper:
+            async with open_grouper(flush, longest=LONGEST) as grouper:
                 yield Commit(grouper)
         finally:
             asking.cancel()

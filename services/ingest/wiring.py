@@ -5,6 +5,8 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Final
 
 import structlog
 
@@ -32,6 +34,9 @@ from shared.runtime.start import Process
 from shared.store.connection import Store, open_store
 from shared.store.keyring import open_keyring
 
+STORE_WITHIN: Final = timedelta(seconds=10)
+"""An election fits in; who waits for an HTTP answer waits no longer."""
+
 log = structlog.get_logger()
 
 
@@ -48,8 +53,10 @@ async def running(settings: IngestSettings, life: Life) -> AsyncIterator[int]:
     metrics, started = Metrics(), Started()
     async with AsyncExitStack() as stack:
         keyring = open_keyring(settings.keyring_file)
-        store = await stack.enter_async_context(open_store(settings.mongodb_url, settings.database, keyring))
-        bus = await stack.enter_async_context(open_bus(settings.amqp_url, name="ingest"))
+        store = await stack.enter_async_context(
+            open_store(settings.mongodb_url, settings.database, keyring, limit=STORE_WITHIN)
+        )
+        bus = await stack.enter_async_context(open_bus(settings.amqp_url, name="ingest", metrics=metrics))
         clock = Clock(ask=store.now, scale=settings.time_scale)
         await stack.enter_async_context(_in_background(clock, metrics))
         admission = Admission(bus, time.monotonic)

@@ -54,7 +54,8 @@ class Commands:
 
     async def _flush(self, group: list[Send]) -> list[bool]:
         """One insert for what came together, one wake-up for each lane; whether each was known before."""
-        known = await self.store.sends.insert(group)
+        first = {send.key: send for send in reversed(group)}
+        known = await self.store.sends.insert(list(first.values()))
         fresh = [send for send in group if not send.problems]
         for lane in Lane:
             keys = [send.key for send in fresh if send.lane is lane]
@@ -65,7 +66,7 @@ class Commands:
                 self.metrics.sends_refused.labels("invalid").inc()
             else:
                 self.metrics.sends_accepted.labels("amqp", send.lane).inc()
-        return [send.key in known for send in group]
+        return [send.key in known or send is not first[send.key] for send in group]
 
     async def _wake(self, lane: Lane, keys: list[str]) -> None:
         """What is stored is accepted: should the wake-up get lost, the sweep finds the sends."""
@@ -77,8 +78,8 @@ class Commands:
     async def _message(self, incoming: Incoming, grouper: Grouper[Send, bool]) -> None:
         try:
             read = await self.door.read(incoming)
-            known = [await self._store(one, grouper) for one in read]
-            await self._rejected(read, known)
+            known = await asyncio.gather(*(self._store(one, grouper) for one in read))
+            await self._rejected(read)
             await self._reply(incoming, read, known)
             await incoming.ack()
         except Unacceptable as error:
@@ -87,16 +88,20 @@ class Commands:
             log.warning("given_back", error=type(error).__name__)
             await self.life.pause(TRY_AGAIN)
             await incoming.requeue()
+        except Exception:  # whatever it is, one message must not end the process with all that it works on
+            log.exception("message_failed")
+            await self.life.pause(TRY_AGAIN)
+            await incoming.requeue()
 
     async def _store(self, read: Read, grouper: Grouper[Send, bool]) -> bool:
         for name, values in read.lists.items():
             await self.store.lists.insert(read.send.list_name(name), values)
         return await grouper.put(read.send)
 
-    async def _rejected(self, read: Sequence[Read], known: Sequence[bool]) -> None:
-        """A rejected command appears in the results, too."""
-        for one, before in zip(read, known, strict=True):
-            if one.send.problems and not before:
+    async def _rejected(self, read: Sequence[Read]) -> None:
+        """A rejected command appears in the results, too; a repeated one again, as nobody may have heard of it."""
+        for one in read:
+            if one.send.problems:
                 await self.publishing.again(one.send.lane, one.send.key)
 
     async def _reply(self, incoming: Incoming, read: Sequence[Read], known: Sequence[bool]) -> None:

@@ -94,7 +94,7 @@ def unpacked(body: bytes) -> list[dict[str, Any]]:
     """The commands of a message: one object, or `{"v": 1, "commands": [...]}`. Raises `Unacceptable`."""
     try:
         value = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = "the body is not JSON"
         raise Unacceptable(message) from error
     bundle = isinstance(value, dict) and "commands" in value

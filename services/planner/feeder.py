@@ -109,8 +109,8 @@ class Feeder:
             active = await self._activate(entry)
             if active is None:
                 continue
-            open_ = [p for p, slices in active.slices.items() if entry.released.get(p, 0) < len(slices)]
-            if not open_:
+            released = {platform: entry.released.get(platform, 0) for platform in active.slices}
+            if all(released[p] >= len(s) and not active.outstanding(p, released[p]) for p, s in active.slices.items()):
                 await self._store.schedule.released_all(entry.key)
             for platform in active.slices:
                 queues[platform, entry.lane].append(entry)

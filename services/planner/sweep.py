@@ -17,7 +17,7 @@ from services.planner.publishing import Publishing
 from shared.bus.errors import BusError
 from shared.flow.plan import Plan, own_plan
 from shared.flow.report import fold, report
-from shared.flow.send import Send
+from shared.flow.send import CLOSING_GRACE, Send
 from shared.runtime.clock import Clock
 from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics
@@ -110,7 +110,8 @@ class Sweep:
             return
         now = self.clock.now()
         plan = own_plan(send) if send.small else await self.store.plans.get(send.key)
-        if plan is None and now < send.closes_at:
+        closes_at = send.deadline + self.clock.scaled(CLOSING_GRACE)
+        if plan is None and now < closes_at:
             plan = await self.planning.plan(send)
             self.metrics.swept.labels("plan").inc()
         elif plan is None:
@@ -120,7 +121,7 @@ class Sweep:
         open_ = still_open(plan, recorded, debts)
         if not open_:
             await self._finish(send, entry, len(recorded))
-        elif now >= send.closes_at:
+        elif now >= closes_at:
             await self.counting.close(send, plan, open_)
             await self.store.schedule.check_again(entry.key, now, entry.wait, len(recorded))
         else:
@@ -149,7 +150,8 @@ class Sweep:
         if due:
             log.info("swept", send=send.key, slices=len(due), moving=moving)
         wait = self.patience if moving else entry.wait * 2
-        again = next_look(open_, now, wait if moving else entry.wait, send.closes_at, self.clock.scale)
+        closes_at = send.deadline + self.clock.scaled(CLOSING_GRACE)
+        again = next_look(open_, now, wait if moving else entry.wait, closes_at, self.clock.scale)
         await self.store.schedule.check_again(entry.key, again, wait, recorded)
 
 

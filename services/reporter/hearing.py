@@ -83,6 +83,10 @@ class Hearing:
             log.warning("given_back", error=type(error).__name__)
             await self.life.pause(TRY_AGAIN)
             await incoming.requeue()
+        except Exception:  # whatever it is, one message must not end the process with all that it works on
+            log.exception("message_failed")
+            await self.life.pause(TRY_AGAIN)
+            await incoming.requeue()
 
     async def hear(self, done: ChunksDone) -> None:
         """Everything that follows from this result. Safe to repeat."""

@@ -62,7 +62,8 @@ class Summing:
                 log.warning("not_summed", send=key, error=type(error).__name__)
                 self._dirty.setdefault(key, began)
             took = time.monotonic() - began
-            self._not_before[key] = time.monotonic() + max(LEAST_BETWEEN, SHARE * took)
+            if key in self._plans or key in self._dirty:  # else it is finished, and forgotten
+                self._not_before[key] = time.monotonic() + max(LEAST_BETWEEN, SHARE * took)
 
     async def _sum(self, key: str) -> None:
         plan = await self._plan(key)

@@ -30,7 +30,8 @@ class Grouper(Generic[T, R]):
         self._longest = longest.total_seconds()
         self._most = most
         self._waiting: _Group[T, R] = []
-        self._first = 0.0
+        self._flushing = 0
+        self._overdue = False
         self._timer: asyncio.TimerHandle | None = None
         self._room = asyncio.Semaphore(most * in_flight * 2)
         self._due = asyncio.Event()
@@ -49,8 +50,7 @@ class Grouper(Generic[T, R]):
             self._waiting.append((item, outcome))
             if len(self._waiting) >= self._most:
                 self._release()
-            elif self._timer is None and not self._due.is_set():
-                self._first = asyncio.get_running_loop().time()
+            elif self._timer is None and not self._overdue and not self._due.is_set():
                 self._watch()
             return await outcome
 
@@ -64,12 +64,23 @@ class Grouper(Generic[T, R]):
         while True:
             await self._due.wait()
             group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            if not self._waiting and not self._closed:
+            if len(self._waiting) < self._most and not self._closed:
                 self._due.clear()
+                if self._waiting:
+                    self._watch()
             if group:
-                await self._settle(group)
+                await self._flushed(group)
             elif self._closed:
                 return
+
+    async def _flushed(self, group: _Group[T, R]) -> None:
+        self._flushing += 1
+        try:
+            await self._settle(group)
+        finally:
+            self._flushing -= 1
+            if self._overdue:
+                self._release()
 
     async def _settle(self, group: _Group[T, R]) -> None:
         results: Sequence[R | Exception]
@@ -91,21 +102,23 @@ class Grouper(Generic[T, R]):
 
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        seen = len(self._waiting)
+        self._timer = loop.call_later(self._linger, self._look, loop.time(), len(self._waiting))
 
-        def look() -> None:
-            more_came = len(self._waiting) > seen
-            if more_came and loop.time() - self._first + self._linger <= self._longest:
-                self._watch()
-            else:
-                self._release()
-
-        self._timer = loop.call_later(self._linger, look)
+    def _look(self, began: float, seen: int) -> None:
+        loop = asyncio.get_running_loop()
+        patient = self._longest > self._linger
+        if len(self._waiting) > seen and loop.time() - began + self._linger <= self._longest:
+            self._timer = loop.call_later(self._linger, self._look, began, len(self._waiting))
+        elif patient and self._flushing:
+            self._overdue = True
+        else:
+            self._release()
 
     def _release(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._overdue = False
         if self._waiting or self._closed:
             self._due.set()
 
@@ -127,8 +140,8 @@ async def open_grouper(
 ) -> AsyncIterator[Grouper[T, R]]:
     """Groups of at most `most` items, gathered for `linger`, at most `in_flight` of them flushed at once.
 
-    With `longest`, gathering goes on while every `linger` brings more, up to that. Leaving flushes what was put and
-    waits for it.
+    With `longest`, gathering goes on while every `linger` brings more, up to that, and a group that is not full waits
+    for those in flight: the slower the flush, the larger the groups. Leaving flushes what was put and waits for it.
     """
     grouper = Grouper(flush, linger, longest or linger, most, in_flight)
     async with task_group() as tasks:

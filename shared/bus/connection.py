@@ -6,6 +6,7 @@ They are two because the broker's alarms stop a publishing connection altogether
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -17,6 +18,7 @@ from shared.bus.incoming import Incoming
 from shared.bus.link import Link
 from shared.bus.publisher import Publisher
 from shared.bus.topology import DEAD, Argument, Topology
+from shared.runtime.metrics import Metrics
 from shared.runtime.tasks import task_group
 
 HEARTBEAT: Final = 10
@@ -30,7 +32,10 @@ HEARD_AT_MOST: Final = 10_000
 class Bus:
     """Made by `open_bus`, which closes it. Any number of tasks may share it."""
 
-    def __init__(self, out: Link, into: Link, publisher: Publisher, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, out: Link, into: Link, publisher: Publisher, tasks: asyncio.TaskGroup, metrics: Metrics | None
+    ) -> None:
+        self._metrics = metrics
         self._out = out
         self._in = into
         self._publisher = publisher
@@ -68,13 +73,23 @@ class Bus:
         message = outgoing(
             body, message_id=message_id, headers=headers, persistent=persistent, correlation_id=correlation_id
         )
-        await self._publisher.publish(exchange, key, message, mandatory=mandatory, timeout=timeout)
+        began = time.monotonic()
+        try:
+            await self._publisher.publish(exchange, key, message, mandatory=mandatory, timeout=timeout)
+        except NotConfirmed as refusal:
+            if self._metrics:
+                self._metrics.publish_unconfirmed.labels(refusal.why).inc()
+            raise
+        if self._metrics:
+            self._metrics.broker_seconds.labels(exchange or "default").observe(time.monotonic() - began)
 
     async def bury(self, incoming: Incoming, queue: str, reason: str) -> None:
         """To the dead letters with the reason, then acked: what can never be processed. Raises as `publish` does."""
         headers = {name: value for name, value in incoming.headers.items() if isinstance(value, str | int)}
         headers |= {"reason": reason, "queue": queue}
         await self.publish(DEAD, queue, incoming.body, headers=headers, correlation_id=incoming.correlation_id)
+        if self._metrics:
+            self._metrics.dead_letters.labels(queue).inc()
         await incoming.ack()
 
     @contextlib.asynccontextmanager
@@ -138,15 +153,19 @@ class Bus:
 
 
 @contextlib.asynccontextmanager
-async def open_bus(url: str, *, name: str, heartbeat: int = HEARTBEAT) -> AsyncIterator[Bus]:
+async def open_bus(
+    url: str, *, name: str, heartbeat: int = HEARTBEAT, metrics: Metrics | None = None
+) -> AsyncIterator[Bus]:
     """The bus at `url`, listed in the broker as `name`. Does not wait for the broker: publishing and consuming do."""
     out = Link(url, name=f"{name} publishing", heartbeat=heartbeat)
     into = Link(url, name=f"{name} consuming", heartbeat=heartbeat)
     publisher = Publisher(out)
+    if metrics:
+        metrics.broker_blocked.set_function(lambda: out.blocked)
     async with task_group() as tasks:
         running = [tasks.create_task(part.run()) for part in (publisher, out, into)]
         try:
-            yield Bus(out, into, publisher, tasks)
+            yield Bus(out, into, publisher, tasks, metrics)
         finally:
             for task in running:
                 task.cancel()

@@ -67,13 +67,28 @@ class Life:
         tries = 0
         while not self.draining:
             try:
-                return await attempt()
+                return await self._unless_stopped(attempt)
+            except Stopped:
+                break
             except Exception as error:  # noqa: BLE001  # whatever it is, trying again is the answer at the start
                 if tries % len(BACKOFF) == 0:
                     log.warning("waiting_for", dependency=name, error=f"{type(error).__name__}: {error}"[:300])
             await self.pause(timedelta(seconds=BACKOFF[min(tries, len(BACKOFF) - 1)]))
             tries += 1
         raise Stopped(name)
+
+    async def _unless_stopped(self, attempt: Callable[[], Awaitable[R]]) -> R:
+        """What is away may take its whole time limit to say so; nobody waits for that once we are asked to stop."""
+        trying, stopped = asyncio.ensure_future(attempt()), asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait((trying, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not trying.done():
+                raise Stopped
+            return trying.result()
+        finally:
+            trying.cancel()
+            stopped.cancel()
+            await asyncio.wait((trying, stopped))
 
 
 def run(main: Callable[[Life], Awaitable[None]], *, drain: timedelta) -> int:
@@ -109,11 +124,18 @@ async def _lived(main: Callable[[Life], Awaitable[None]], life: Life) -> int:
 
 def _ended(task: "asyncio.Future[None]") -> int:
     error = None if task.cancelled() else task.exception()
-    if error is None or isinstance(error, Stopped):
+    if error is None or _asked_to(error):
         log.info("stopped")
         return 0
     log.error("crashed", exc_info=error)
     return 1
+
+
+def _asked_to(error: BaseException) -> bool:
+    """Also inside the groups of tasks that it passed on its way out."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_asked_to, error.exceptions))
+    return isinstance(error, Stopped)
 
 
 @contextlib.contextmanager

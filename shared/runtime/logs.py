@@ -15,6 +15,8 @@ from structlog.types import EventDict, WrappedLogger
 
 QUEUED: Final = 10_000
 """Lines that may wait for a slow reader of stdout; what is more is dropped and counted in the next line."""
+PATIENCE: Final = 2.0
+"""Seconds that the end of the process waits for a reader of stdout."""
 REDACTED: Final = "[redacted]"
 FORBIDDEN: Final = frozenset(
     {"token", "authorization", "secret", "key", "password", "payload", "body", "credentials", "private_key", "p8"}
@@ -116,8 +118,10 @@ class _Lines:
         self._thread.start()
 
     def stop(self) -> None:
-        self._queue.put(None)
-        self._thread.join()
+        """Write out what is queued, but end even if nobody reads."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put(None, timeout=PATIENCE)
+        self._thread.join(PATIENCE)
 
     def _write(self) -> None:
         ended = False

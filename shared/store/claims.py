@@ -85,7 +85,7 @@ class Claims:
     ) -> Claim | None:
         """Takes a run-out claim whole if it covers the same slices, else clears ours out of it; None: try again."""
         for old in found:
-            same = {"_id": old["_id"], "owner": old["owner"], "until": old["until"]}
+            same = {"_id": old["_id"], "owner": old["owner"], "until": old["until"], "members": old["members"]}
             died = 0 if old.get("handed_back") else 1
             if set(old["members"]) == set(slices):
                 ours = {"$set": {"owner": owner, "until": until}, "$unset": {"handed_back": ""}}

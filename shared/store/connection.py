@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from bson.codec_options import CodecOptions
@@ -25,7 +25,7 @@ from shared.store.started import Started
 from shared.store.variants import Variants
 
 SELECTION_SECONDS: Final = 5
-OPERATION_SECONDS: Final = 20
+OPERATION: Final = timedelta(seconds=20)
 POOL: Final = 50
 CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
@@ -73,8 +73,13 @@ class Store:
 
 
 @asynccontextmanager
-async def open_store(url: str, database: str, keyring: Keyring) -> AsyncIterator[Store]:
-    """The store at this URL. Writes are majority and journalled: what is accepted survives a failover."""
+async def open_store(
+    url: str, database: str, keyring: Keyring, *, limit: timedelta = OPERATION
+) -> AsyncIterator[Store]:
+    """The store at this URL. Writes are majority and journalled: what is accepted survives a failover.
+
+    Within `limit` an operation is tried again; then it fails.
+    """
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
         url,
         w="majority",
@@ -82,7 +87,7 @@ async def open_store(url: str, database: str, keyring: Keyring) -> AsyncIterator
         tz_aware=True,
         maxPoolSize=POOL,
         serverSelectionTimeoutMS=SELECTION_SECONDS * 1000,
-        timeoutMS=OPERATION_SECONDS * 1000,
+        timeoutMS=limit // timedelta(milliseconds=1),
         appname="carillon",
     )
     try:

@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from services.cli.local.errors import NotInstalledError
-from services.cli.local.owned import Owned, await_ready, spawn
+from services.cli.local.owned import Owned, await_ready, spawn, unbroken
 from services.cli.local.places import SERVERS
 from services.cli.local.ports import LOOPBACK, free_port, require_free
 from services.cli.local.servers import START_PATIENCE, STOP_PATIENCE, remembered
@@ -43,7 +43,8 @@ class LocalStore:
         (self._folder / "data").mkdir(parents=True, exist_ok=True)
         log = self._folder / "mongod.log"
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(self._folder)}
-        self._mongod = spawn(_arguments(_program(), self._folder / "data", self._port), environment, log)
+        with unbroken():
+            self._mongod = spawn(_arguments(_program(), self._folder / "data", self._port), environment, log)
         await_ready("MongoDB", self._mongod, self._is_primary, START_PATIENCE, log)
 
     def stop(self) -> None:

@@ -3,13 +3,16 @@
 import json
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from services.cli.local.errors import StartFailedError
 
+ENDING = (signal.SIGINT, signal.SIGTERM)
 POLL = timedelta(milliseconds=20)
 TAIL_LINES = 15
 TAIL_WIDTH = 240
@@ -59,6 +62,24 @@ class Owned:
         if pid:
             self.exit_code = os.waitstatus_to_exitcode(status)
             self._ours_to_reap = False
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block: what was started but is not remembered yet could never be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where no handler ever runs
+        return
+    met: list[int] = []
+    # Not by a signal mask: another thread would take the signal, and its handler would still run in this one.
+    before = {number: signal.signal(number, lambda got, _: met.append(got)) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        for got in met:
+            signal.raise_signal(got)
 
 
 def spawn(argv: Sequence[str], environment: Mapping[str, str], out: Path, err: Path | None = None) -> Owned:

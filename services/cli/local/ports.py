@@ -11,14 +11,18 @@ from services.cli.local.errors import StartFailedError
 LOOPBACK = "127.0.0.1"
 RANGE = range(20_000, 32_000)  # /proc/sys/net/ipv4/ip_local_port_range starts at 32768
 
+_taken: set[int] = set()
+"""By this process, for servers that may not listen yet: two of 20 random ports are the same in one of 60 runs."""
+
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """That many different ports that nothing listens on now."""
+    """That many ports that nothing listens on now and that nobody in this process was given before."""
     chosen: list[int] = []
     for port in random.SystemRandom().sample(RANGE, len(RANGE)):
-        if is_free(port):
+        if port not in _taken and is_free(port):
             chosen.append(port)
         if len(chosen) == count:
+            _taken.update(chosen)
             return tuple(chosen)
     raise OSError(f"no {count} free ports in {RANGE}")
 

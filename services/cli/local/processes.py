@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.cli.local.errors import StartFailedError
-from services.cli.local.owned import Owned, await_ready, spawn
+from services.cli.local.owned import Owned, await_ready, spawn, unbroken
 from services.cli.local.places import ROOT
 from services.cli.local.ports import LOOPBACK
 from services.cli.local.servers import START_PATIENCE
@@ -53,7 +53,8 @@ class ServiceProcess:
         if self.alive():
             raise StartFailedError(f"{self.name} runs already, as process {self.pid}")
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._process = spawn([sys.executable, "-m", self.module], self._environment, self.log)
+        with unbroken():
+            self._process = spawn([sys.executable, "-m", self.module], self._environment, self.log)
 
     def await_ready(self, patience: timedelta = START_PATIENCE) -> None:
         if self._process is None:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from services.cli.local.errors import NotInstalledError
-from services.cli.local.owned import Owned, await_ready, spawn
+from services.cli.local.owned import Owned, await_ready, spawn, unbroken
 from services.cli.local.ports import LOOPBACK, free_port, require_free
 from services.cli.local.rabbitmq_node import USER, VHOST, environment, fresh_identity, write_files
 from services.cli.local.servers import START_PATIENCE, STOP_PATIENCE, remembered
@@ -50,8 +50,10 @@ class LocalBroker:
         log = self._folder / "log" / "start.log"
         if self._epmd is None or not self._epmd.alive():
             # In the foreground and started first, so that the broker does not start one that outlives it.
-            self._epmd = spawn([_epmd_program(), "-address", LOOPBACK], variables, log)
-        self._beam = spawn([str(PROGRAMS / "rabbitmq-server")], variables, log)
+            with unbroken():
+                self._epmd = spawn([_epmd_program(), "-address", LOOPBACK], variables, log)
+        with unbroken():
+            self._beam = spawn([str(PROGRAMS / "rabbitmq-server")], variables, log)
         await_ready("RabbitMQ", self._beam, lambda: speaks_amqp(int(self._identity["port"])), START_PATIENCE, log)
 
     def stop(self) -> None:

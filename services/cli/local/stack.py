@@ -17,6 +17,7 @@ from services.cli.local.processes import DRAIN_PATIENCE
 from services.cli.local.rabbitmq import LocalBroker
 from services.cli.local.servers import Broker, Server, write_private
 from services.cli.local.services import WAVES, Entry
+from shared.bus.topology import TENANTS
 
 FOUND: Mapping[str, Callable[[Mapping[str, Any]], Server]] = {
     "rabbitmq": LocalBroker.found,
@@ -53,6 +54,7 @@ class Stack:
             for server in (self.store, self.broker):
                 server.start()
                 self._remember()
+            _bound_tenants(self.broker)
             self.fleet.start(self._remember)
         except BaseException:
             self.kill()
@@ -66,7 +68,7 @@ class Stack:
 
     def kill(self) -> None:
         self.fleet.kill()
-        self.broker.stop()
+        self.broker.kill()  # one that is still starting lets SIGTERM wait
         self.store.stop()
         state_file(self.folder).unlink(missing_ok=True)
 
@@ -85,6 +87,12 @@ class Stack:
             "services": {name: process.state() for name, process in self.fleet.processes.items() if process.state()},
         }
         write_private(state_file(self.folder), json.dumps(state, indent=1))
+
+
+def _bound_tenants(broker: Broker) -> None:
+    """The policy for queues that tenants make themselves; elsewhere the broker's definitions hold it."""
+    definition = json.dumps(dict(TENANTS.definition))
+    broker.ctl("set_policy", "--apply-to", "queues", TENANTS.name, TENANTS.pattern, definition)
 
 
 @contextmanager

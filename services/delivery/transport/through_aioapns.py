@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from time import perf_counter, time
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -41,6 +41,13 @@ class _Authorization(AuthorizationHeaderProvider):
 
     def get_header(self) -> str:
         return self.value
+
+
+class _Until(int):
+    """A moment where aioapns wants a span: it adds the time at which it writes the header, and 0 must stay 0."""
+
+    def __radd__(self, now: int) -> int:  # of a subclass, so it goes before int's own addition
+        return int(self)
 
 
 class _Pool(APNsBaseConnectionPool):
@@ -80,6 +87,7 @@ class _Connection:
         self._errors = 0
         self._retired = False
         self._tasks: set[asyncio.Task[Outcome]] = set()
+        self._late: set[asyncio.Task[Outcome]] = set()
 
     @property
     def usable(self) -> bool:
@@ -87,10 +95,15 @@ class _Connection:
         lost = self._pool.used and not self._pool.connections
         return not (self._retired or lost or self._pool.failure)
 
-    async def send(self, headers: Headers, request: Request) -> Outcome:
-        """One outcome. A late request is left to itself: cancelling it would make aioapns drop the connection."""
+    async def send(self, headers: Headers, request: Request) -> Outcome | None:
+        """One outcome; None if the connection was retired before the request went out.
+
+        A late request is left to itself: cancelling it would make aioapns drop the connection.
+        """
         async with self._gate:
             await self._room(len(request.body))
+            if self._retired:
+                return None
             self._in_flight += 1
             self._pool.authorization.value = dict(headers).get("authorization", "")
             task = asyncio.ensure_future(self._ask(headers, request))
@@ -98,6 +111,7 @@ class _Connection:
             task.add_done_callback(self._done)
         await asyncio.wait({task}, timeout=REQUEST_TIMEOUT.total_seconds())
         if not task.done():
+            self._late.add(task)
             self.retire()
             return OutcomeUnknown("timeout")
         outcome = task.result()
@@ -110,7 +124,7 @@ class _Connection:
 
     async def _room(self, size: int) -> None:
         """Waits until the peer allows one more stream and so many bytes."""
-        while self._in_flight:
+        while self._in_flight and not self._retired:
             connection = self._pool.connections[0] if self._pool.connections else None
             if self._pool.used and connection is None:
                 return
@@ -122,15 +136,21 @@ class _Connection:
 
     def _done(self, task: asyncio.Task[Outcome]) -> None:
         self._tasks.discard(task)
+        self._late.discard(task)
         self._in_flight -= 1
-        if self._retired and not self._in_flight:
-            self._pool.close()
+        if self._retired:
+            self._close_if_idle()
 
     def retire(self) -> None:
-        """No new requests; closed when the last one in flight has its answer."""
+        """No new requests; closed when nothing is in flight but what is late, whose answers nobody waits for."""
         self._retired = True
-        if not self._in_flight:
+        self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if self._in_flight == len(self._late):
             self._pool.close()
+            for task in list(self._late):
+                task.cancel()
 
     async def close(self) -> None:
         """Closes at once, whatever is in flight."""
@@ -168,12 +188,14 @@ class AioapnsTransport:
     async def _parcel(self, parcel: Parcel) -> Results:
         if parcel.fresh and parcel.origin in self._connections:
             self._connections[parcel.origin].retire()
-        requests, headers = parcel.requests, parcel.headers
-        return results_of(
-            await asyncio.gather(
-                *(self._connection(parcel.origin).send(headers, requests.one(n)) for n in range(requests.count))
-            )
-        )
+        requests = parcel.requests
+        return results_of(await asyncio.gather(*(self._one(parcel, requests.one(n)) for n in range(requests.count))))
+
+    async def _one(self, parcel: Parcel, request: Request) -> Outcome:
+        while True:
+            outcome = await self._connection(parcel.origin).send(parcel.headers, request)
+            if outcome is not None:
+                return outcome
 
     def _connection(self, origin: Origin) -> _Connection:
         current = self._connections.get(origin)
@@ -198,7 +220,7 @@ def _notification(headers: Headers, request: Request) -> NotificationRequest:
         request.path.rsplit("/", 1)[1],
         json.loads(request.body),
         fields.get("apns-id"),
-        None if expiration is None else int(expiration) - int(time()),
+        None if expiration is None else _Until(int(expiration)),
         None if priority is None else int(priority),
         fields.get("apns-collapse-id"),
         push_type,

@@ -56,20 +56,25 @@ def test_the_demo_closes_every_book_and_stops_everything(tmp_path: Path) -> None
     assert (personal["planned"], personal["delivered"]) == (2, 2)
 
 
-@pytest.mark.timeout(90)
-def test_an_interrupted_demo_stops_everything_too(tmp_path: Path) -> None:
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [("stack.json", signal.SIGINT), ("simulator/apns.requests.jsonl", signal.SIGTERM)],
+    ids=["while it starts", "while it sends"],
+)
+def test_an_interrupted_demo_stops_everything_too(tmp_path: Path, moment: str, number: signal.Signals) -> None:
     folder = tmp_path / "stack"
     with demo(folder) as process:
-        _until(folder / "stack.json")
+        _until(folder / moment)
         assert left_behind(folder) != []
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         said, _ = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED, said
     assert left_behind(folder) == []
 
 
 def _until(file: Path) -> None:
-    end = time.monotonic() + 30
-    while not file.exists():
+    end = time.monotonic() + 60
+    while not file.exists() or not file.stat().st_size:
         assert time.monotonic() < end
         time.sleep(0.05)

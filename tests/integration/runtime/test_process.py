@@ -22,14 +22,15 @@ pytestmark = pytest.mark.anyio
 
 SERVICE = """
 import asyncio, sys
+import structlog
 from shared.runtime.start import Process, start
 from shared.runtime.settings import Common
 
 async def main(process: Process[Common]) -> None:
-    print("up", flush=True)
+    structlog.get_logger().info("up")
     await process.life.stopping.wait()
     await asyncio.sleep(float(sys.stdin.readline()))
-    print("drained", flush=True)
+    structlog.get_logger().info("drained")
 
 start("example", Common, main, about="an example", argv=sys.argv[1:])
 """
@@ -59,12 +60,14 @@ async def service(*arguments: str, drains_in: float = 0.2, **environ: str) -> As
 
 
 async def up(process: asyncio.subprocess.Process) -> list[str]:
+    """The events until it is up."""
     assert process.stdout is not None
-    lines = []
-    while (line := (await process.stdout.readline()).decode()) != "up\n":
+    events: list[str] = []
+    while "up" not in events:
+        line = await process.stdout.readline()
         assert line, "it ended"
-        lines.append(line)
-    return lines
+        events.append(json.loads(line)["event"])
+    return events
 
 
 async def test_sigterm_lets_it_finish_and_a_second_one_changes_nothing() -> None:
@@ -105,11 +108,11 @@ async def test_help_tells_every_variable_and_starts_nothing() -> None:
 
 async def test_its_log_is_json_from_the_first_line() -> None:
     async with service() as process:
-        (first,) = await up(process)
-        assert json.loads(first)["event"] == "starting"
+        before = await up(process)
         process.send_signal(signal.SIGINT)
         out, _ = await process.communicate()
-        assert [json.loads(line)["event"] for line in out.splitlines() if line != b"drained"] == ["stopping", "stopped"]
+        after = [json.loads(line)["event"] for line in out.splitlines()]
+        assert [*before, *after] == ["starting", "up", "stopping", "drained", "stopped"]
 
 
 async def test_a_server_inside_a_process_finishes_requests_and_ends_in_time() -> None:

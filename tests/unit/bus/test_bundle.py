@@ -89,6 +89,27 @@ async def test_gathering_goes_on_while_more_comes_but_not_for_ever() -> None:
     assert flush.groups[0][:6] == [1, 2, 3, 4, 5, 6]
 
 
+async def test_a_patient_group_waits_for_the_one_in_flight_unless_it_is_full() -> None:
+    flush = Recorder(takes=0.05)
+    longest = timedelta(milliseconds=4)
+    async with open_grouper(flush, linger=timedelta(milliseconds=1), longest=longest, most=4) as grouper:
+        puts = [asyncio.ensure_future(grouper.put(9))]
+        await asyncio.sleep(0.02)
+        for item in (1, 2, 3):
+            puts.append(asyncio.ensure_future(grouper.put(item)))
+            await asyncio.sleep(0.008)
+        assert flush.groups == [[9]]
+        await asyncio.gather(*puts)
+        assert flush.groups == [[9], [1, 2, 3]]
+        first = asyncio.ensure_future(grouper.put(9))
+        await asyncio.sleep(0.02)
+        full = [asyncio.ensure_future(grouper.put(item)) for item in (1, 2, 3, 4)]
+        await asyncio.sleep(0.01)
+        assert flush.groups[2:] == [[9], [1, 2, 3, 4]]
+        assert flush.at_once == 2
+        await asyncio.gather(first, *full)
+
+
 async def test_leaving_flushes_what_was_put_and_takes_nothing_more() -> None:
     flush = Recorder()
     async with open_grouper(flush, linger=LONG) as grouper:

@@ -38,7 +38,7 @@ async def test_a_jump_of_the_machines_clock_moves_nothing(monkeypatch: pytest.Mo
 
     class Jumped(datetime):
         @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]  # noqa: ARG003
             return datetime.now(UTC) + timedelta(minutes=5)
 
     monkeypatch.setattr(module, "datetime", Jumped)

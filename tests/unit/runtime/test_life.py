@@ -68,15 +68,20 @@ async def test_a_blocked_loop_is_measured() -> None:
 
 
 async def test_what_fails_in_the_body_of_a_task_group_comes_out_as_itself_and_a_task_in_a_group() -> None:
-    with pytest.raises(KeyError):
-        async with task_group() as tasks:
-            tasks.create_task(asyncio.sleep(0))
-            raise KeyError
-
     async def fail() -> None:
         raise KeyError
 
-    with pytest.raises(BaseExceptionGroup):
+    async def body_fails() -> None:
+        async with task_group() as tasks:
+            tasks.create_task(asyncio.sleep(0))
+            await fail()
+
+    async def task_fails() -> None:
         async with task_group() as tasks:
             tasks.create_task(fail())
             await asyncio.sleep(5)
+
+    with pytest.raises(KeyError):
+        await body_fails()
+    with pytest.raises(BaseExceptionGroup):
+        await task_fails()

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -73,12 +74,12 @@ def test_an_exception_is_written_with_its_way_but_without_local_values() -> None
     def write(log: structlog.stdlib.BoundLogger) -> None:
         token = SECRET
         try:
-            raise LookupError(len(token))
-        except LookupError:
+            "".index(token)
+        except ValueError:
             log.exception("failed")
 
     (line,) = logged(write)
-    assert "LookupError" in line["exception"]
+    assert "ValueError" in line["exception"]
     assert SECRET not in line["exception"]
 
 
@@ -103,9 +104,10 @@ async def test_a_reader_that_does_not_read_blocks_nobody_and_what_was_dropped_is
     stream = Stuck()
     with open_logs(service="test", stream=stream):
         log = structlog.get_logger()
-        async with asyncio.timeout(20):
-            for number in range(QUEUED + 500):
-                log.info("flood", number=number)
+        began = time.monotonic()
+        for number in range(QUEUED + 500):
+            log.info("flood", number=number)
+        assert time.monotonic() - began < 8  # the reader only reads after 10
         reading.set()
         while b"flood" not in stream.getvalue():  # noqa: ASYNC110  # another thread writes
             await asyncio.sleep(0.01)

@@ -49,7 +49,7 @@ def test_variables_are_read_by_the_names_of_fields_and_empty_ones_are_not_set() 
 
 
 def test_an_unknown_variable_under_our_prefix_stops_the_start_and_is_told_its_neighbour() -> None:
-    with pytest.raises(SettingsError, match="CARILLON_RTAE.*CARILLON_RATE"):
+    with pytest.raises(SettingsError, match=r"CARILLON_RTAE.*CARILLON_RATE"):
         read(Example, {"CARILLON_RTAE": "7"})
 
 

@@ -1,0 +1,127 @@
+"""The door of the engine: parcels of requests, or whole batches, to whichever pool their origin has."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from services.delivery.http2.batch import Batch
+from services.delivery.http2.dialing import Dialer
+from services.delivery.http2.pool import Pool, Wiring
+from services.delivery.http2.proxy import proxies
+from services.delivery.http2.turns import Turns
+from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel, Results
+from shared.providers.contract import Origin
+
+CONNECTIONS: Final = 4
+"""To one origin; two to eight are enough for most senders (protocol reference, A.2)."""
+STREAMS: Final = 1000
+"""On one connection, if the peer allows more."""
+TICK: Final = 0.25
+"""Seconds between two looks at deadlines."""
+FORGOTTEN_AFTER: Final = 600.0
+"""Seconds after which a pool without connections is let go."""
+GOODBYE_WITHIN: Final = 3.0
+
+
+class Engine:
+    """Sends batches and parcels. Lives as long as the process; shared by all its chunks; `open_engine` closes it."""
+
+    def __init__(self, on: Wiring) -> None:
+        self._on = on
+        self._pools: dict[Origin, Pool] = {}
+        self._ticking = on.loop.call_later(TICK, self._tick)
+
+    def submit(self, origin: Origin, batch: Batch) -> asyncio.Future[None]:
+        """Done when every request of the batch has its outcome. Cancelling it takes back what is not written yet."""
+        done: asyncio.Future[None] = self._on.loop.create_future()
+        if not batch.count:
+            done.set_result(None)
+            return done
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = Pool(origin, self._on)
+
+        def finished() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        batch.on_done = finished
+        done.add_done_callback(lambda _: pool.withdraw(batch))
+        pool.submit(batch)
+        return done
+
+    async def send(self, parcels: Sequence[Parcel]) -> list[Results]:
+        """The results of each parcel, in order. Never raises for what a peer does."""
+        batches = [_batch(parcel) for parcel in parcels]
+        await asyncio.gather(
+            *(self.submit(parcel.origin, batch) for parcel, batch in zip(parcels, batches, strict=True))
+        )
+        return [Results(batch.delivered, batch.failures, batch.latency) for batch in batches]
+
+    def _tick(self) -> None:
+        now = self._on.loop.time()
+        for origin, pool in tuple(self._pools.items()):
+            pool.tick(now)
+            if not pool.in_use and now - pool.used_at >= FORGOTTEN_AFTER:
+                del self._pools[origin]
+        self._ticking = self._on.loop.call_later(TICK, self._tick)
+
+    async def close(self) -> None:
+        """What is in flight is unknown from here on; what waits certainly was not processed."""
+        self._ticking.cancel()
+        links = [link for pool in self._pools.values() for link in pool.close()]
+        goodbyes = [asyncio.ensure_future(link.gone.wait()) for link in links]
+        if goodbyes:
+            await asyncio.wait(goodbyes, timeout=GOODBYE_WITHIN)
+        for link in links:
+            link.abort()
+        if goodbyes:
+            await asyncio.wait(goodbyes)
+
+
+def _batch(parcel: Parcel) -> Batch:
+    requests = parcel.requests
+    return Batch(
+        requests.count,
+        tuple((name.encode(), value.encode()) for name, value in parcel.headers),
+        requests.paths.encode() if isinstance(requests.paths, str) else list(map(str.encode, requests.paths)),
+        requests.bodies,
+        own=[(requests.id_header.encode(), list(map(str.encode, requests.ids)))] if requests.ids else [],
+        lane=parcel.lane,
+        fresh=parcel.fresh,
+        timeout=REQUEST_TIMEOUT.total_seconds(),
+    )
+
+
+@asynccontextmanager
+async def open_engine(
+    ca_file: Path | None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    connections: int = CONNECTIONS,
+    streams: int = STREAMS,
+    scale: float = 1,
+) -> AsyncIterator[Engine]:
+    """The engine, closed at the end. `environ` names the proxy; `scale` divides waits between connects (rehearsals)."""
+    loop = asyncio.get_running_loop()
+    dialer = Dialer(ca_file, proxies(os.environ if environ is None else environ))
+    rng = random.Random()  # noqa: S311  # jitter, not a secret
+    async with asyncio.TaskGroup() as group:
+        dials: set[asyncio.Task[None]] = set()
+
+        def spawn(work: Coroutine[Any, Any, None]) -> None:
+            task = group.create_task(work)
+            dials.add(task)
+            task.add_done_callback(dials.discard)
+
+        engine = Engine(Wiring(dialer, Turns(loop), spawn, loop, rng, scale, connections, streams))
+        try:
+            yield engine
+        finally:
+            await engine.close()
+            for task in tuple(dials):
+                task.cancel()
