@@ -21,6 +21,7 @@ from shared.runtime.serving import serve
 from shared.runtime.settings import Common
 from shared.store.connection import Store, open_store
 from shared.store.keyring import open_keyring
+from shared.taking import Taking
 
 log = structlog.get_logger()
 
@@ -35,6 +36,10 @@ class Foundation:
     metrics: Metrics
     life: Life
     owner: str
+
+    def taking(self, hop: str) -> Taking:
+        """A hold on queues; `hop` names them in the metric of how long messages dwelt there."""
+        return Taking(self.bus, self.clock, self.metrics, self.life, hop)
 
 
 @asynccontextmanager

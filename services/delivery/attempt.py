@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from services.delivery.authorization import Authorizer
 from services.delivery.catalog import Catalog, Credentialed
+from services.delivery.closing import patiently
 from services.delivery.job import Found, Job
 from services.delivery.retry import Again, Ended, Later, Situation, decide
 from services.delivery.tally import Tally, same_for_all
@@ -88,7 +89,7 @@ class Attempts:
         now = self._on.clock.now()
         if now >= job.send.deadline:
             return same_for_all(job, found, now, self._on.scale, Ended(Fate.EXPIRED))
-        variant = await self._on.catalog.variant(job.send.app, job.route.variant)
+        variant = await patiently(lambda: self._on.catalog.variant(job.send.app, job.route.variant))
         if variant is None:
             return same_for_all(job, found, now, self._on.scale, Ended(Fate.REJECTED, VARIANT_DELETED))
         send = job.send

@@ -9,7 +9,6 @@ import structlog
 from shared.bus.connection import Bus
 from shared.bus.delay import ladder, step_past, wait_queue
 from shared.bus.errors import BusError
-from shared.bus.incoming import Incoming
 from shared.bus.topology import DEAD, DEFAULT, slices_queue
 from shared.flow.envelope import SliceDue, SlicesDue
 from shared.flow.identity import send_of
@@ -39,15 +38,6 @@ class Passing:
     async def past(self, due: SliceDue, lane: Lane, until: datetime) -> None:
         """The same slice again, by the first wait step past a claim."""
         await self._publish(self._wait_past(slices_queue(self.platform, lane), until), due)
-
-    async def unreadable(self, incoming: Incoming, lane: Lane) -> None:
-        """A message that says nothing we understand."""
-        queue = slices_queue(self.platform, lane)
-        self.metrics.dead_letters.labels(queue).inc()
-        try:
-            await self.bus.bury(incoming, queue, "unreadable")
-        except BusError:
-            await incoming.reject()
 
     async def dead_letter(self, member: str, lane: Lane, reason: str) -> None:
         """A copy of one chunk's slice for whoever mends it; the chunk itself is closed."""

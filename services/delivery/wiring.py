@@ -72,7 +72,7 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
         lease = timedelta(seconds=settings.lease_seconds)
         leases = Leases(settings.platform, on.store, on.clock, on.metrics, on.owner, lease, Table())
         slices = Slices(on.store, on.life, catalog, leases, passing, work)
-        yield Worker(settings.platform, on.bus, on.clock, on.metrics, on.life, slices)
+        yield Worker(settings.platform, on.metrics, on.taking("slices"), slices)
 
 
 def _permits(settings: DeliverySettings) -> dict[Lane, asyncio.Semaphore]:

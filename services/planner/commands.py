@@ -4,12 +4,11 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from services.planner.door import Door, Read, Unacceptable, answer, may_reply
+from services.planner.door import Door, Read, answer, may_reply
 from services.planner.publishing import Publishing
 from shared.bus.bundle import Grouper, open_grouper
 from shared.bus.connection import Bus
@@ -18,13 +17,11 @@ from shared.bus.incoming import Incoming
 from shared.bus.topology import COMMANDS, DEFAULT
 from shared.flow.lane import Lane
 from shared.flow.send import Send
-from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
-from shared.store.errors import StoreAway
+from shared.taking import Source, Taking
 
 PREFETCH: Final = 200
-TRY_AGAIN: Final = timedelta(seconds=1)
 
 log = structlog.get_logger()
 
@@ -36,21 +33,14 @@ class Commands:
     store: Store
     bus: Bus
     metrics: Metrics
-    life: Life
+    taking: Taking
     door: Door
     publishing: Publishing
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes what is in hand."""
-        async with (
-            open_grouper(self._flush) as grouper,
-            self.bus.consume(COMMANDS, prefetch=PREFETCH) as consumer,
-            asyncio.TaskGroup() as tasks,
-        ):
-            stopping = tasks.create_task(self.life.stopping.wait())
-            stopping.add_done_callback(lambda _: tasks.create_task(consumer.stop()))
-            async for incoming in consumer:
-                tasks.create_task(self._message(incoming, grouper))
+        async with open_grouper(self._flush) as grouper:
+            await self.taking.run([Source(COMMANDS, PREFETCH, lambda incoming: self._message(incoming, grouper))])
 
     async def _flush(self, group: list[Send]) -> list[bool]:
         """One insert for what came together, one wake-up for each lane; whether each was known before."""
@@ -76,22 +66,11 @@ class Commands:
             log.warning("sends_not_announced", sends=len(keys), error=str(error))
 
     async def _message(self, incoming: Incoming, grouper: Grouper[Send, bool]) -> None:
-        try:
-            read = await self.door.read(incoming)
-            known = await asyncio.gather(*(self._store(one, grouper) for one in read))
-            await self._rejected(read)
-            await self._reply(incoming, read, known)
-            await incoming.ack()
-        except Unacceptable as error:
-            await self._bury(incoming, str(error))
-        except (BusError, StoreAway) as error:
-            log.warning("given_back", error=type(error).__name__)
-            await self.life.pause(TRY_AGAIN)
-            await incoming.requeue()
-        except Exception:  # whatever it is, one message must not end the process with all that it works on
-            log.exception("message_failed")
-            await self.life.pause(TRY_AGAIN)
-            await incoming.requeue()
+        read = await self.door.read(incoming)
+        known = await asyncio.gather(*(self._store(one, grouper) for one in read))
+        await self._rejected(read)
+        await self._reply(incoming, read, known)
+        await incoming.ack()
 
     async def _store(self, read: Read, grouper: Grouper[Send, bool]) -> bool:
         for name, values in read.lists.items():
@@ -117,11 +96,3 @@ class Commands:
             )
         except BusError as error:
             log.info("not_answered", app=app, error=type(error).__name__)
-
-    async def _bury(self, incoming: Incoming, reason: str) -> None:
-        log.warning("command_unacceptable", reason=reason)
-        self.metrics.dead_letters.labels(COMMANDS).inc()
-        try:
-            await self.bus.bury(incoming, COMMANDS, reason)
-        except BusError:
-            await incoming.requeue()

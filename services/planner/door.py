@@ -20,16 +20,13 @@ from shared.providers.registry import check_message, problems_of
 from shared.roster import Rosters
 from shared.runtime.clock import Clock
 from shared.store.apps import Apps
+from shared.taking import Unreadable
 
 SIGNATURE: Final = "carillon-signature"
 """Header: the hex HMAC-SHA256 of the message body with the app's secret."""
 DIRECT_REPLY: Final = "amq.rabbitmq.reply-to"
 MOST: Final = 1000
 """Commands in one bundle."""
-
-
-class Unacceptable(Exception):  # noqa: N818  # said of the message
-    """The message belongs to the dead letters; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Door:
     """Trust the broker's user, named like the app, instead of a signature."""
 
     async def read(self, incoming: Incoming) -> list[Read]:
-        """Every command of a message. Raises `Unacceptable`."""
+        """Every command of a message. Raises `Unreadable`."""
         commands = unpacked(incoming.body)
         app = named_app(commands)
         await self._authenticate(app, incoming)
@@ -61,15 +58,15 @@ class Door:
         if self.by_user:
             if incoming.user_id != app:
                 message = f"the broker's user is not {app}"
-                raise Unacceptable(message)
+                raise Unreadable(message)
             return
         signature = incoming.headers.get(SIGNATURE)
         if not isinstance(signature, str):
             message = f"header {SIGNATURE} is missing"
-            raise Unacceptable(message)
+            raise Unreadable(message)
         if not await self.apps.signed(app, incoming.body, signature):
             message = f"header {SIGNATURE} does not hold for app {app}"
-            raise Unacceptable(message)
+            raise Unreadable(message)
 
     async def _one(self, app: str, raw: dict[str, Any]) -> Read:
         now = self.clock.now()
@@ -91,33 +88,33 @@ class Door:
 
 
 def unpacked(body: bytes) -> list[dict[str, Any]]:
-    """The commands of a message: one object, or `{"v": 1, "commands": [...]}`. Raises `Unacceptable`."""
+    """The commands of a message: one object, or `{"v": 1, "commands": [...]}`. Raises `Unreadable`."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
         message = "the body is not JSON"
-        raise Unacceptable(message) from error
+        raise Unreadable(message) from error
     bundle = isinstance(value, dict) and "commands" in value
     commands = value["commands"] if bundle else [value]
     if bundle and (set(value) - {"v", "commands"} or value.get("v", 1) != 1):
         message = "a bundle has v: 1 and commands, nothing else"
-        raise Unacceptable(message)
+        raise Unreadable(message)
     if not isinstance(commands, list) or not commands or not all(isinstance(one, dict) for one in commands):
         message = "a message holds one command, or a bundle of at least one"
-        raise Unacceptable(message)
+        raise Unreadable(message)
     if len(commands) > MOST:
         message = f"a bundle holds at most {MOST} commands"
-        raise Unacceptable(message)
+        raise Unreadable(message)
     return commands
 
 
 def named_app(commands: list[dict[str, Any]]) -> str:
-    """The app that every command of a message names. Raises `Unacceptable`."""
+    """The app that every command of a message names. Raises `Unreadable`."""
     apps = {str(one.get("app")) for one in commands}
     app = apps.pop()
     if apps or not isinstance(commands[0].get("app"), str) or APP_ID.fullmatch(app) is None:
         message = "every command names the app, the same in one message"
-        raise Unacceptable(message)
+        raise Unreadable(message)
     return app
 
 

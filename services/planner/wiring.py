@@ -32,9 +32,9 @@ async def run(on: Foundation, settings: PlannerSettings) -> None:
     publishing = Publishing(on.bus, on.metrics)
     planning = Planning(on.store, on.clock, settings.chunk_size, max(on.clock.scaled(age), LEAST_WAIT))
     feeder = Feeder(on.store, on.bus, publishing, settings.slices_per_worker)
-    intake = Intake(on.store, on.bus, on.clock, on.metrics, on.life, planning, publishing, feeder)
+    intake = Intake(on.store, on.taking("sends"), planning, publishing, feeder)
     door = Door(on.store.apps, Rosters(on.store.variants, time.monotonic), on.clock, settings.amqp_users)
-    commands = Commands(on.store, on.bus, on.metrics, on.life, door, publishing)
+    commands = Commands(on.store, on.bus, on.metrics, on.taking("commands"), door, publishing)
     counting = Counting(on.store, on.clock, on.metrics, publishing)
     sweep = Sweep(on.store, on.clock, on.metrics, on.life, planning, publishing, counting, age)
     async with asyncio.TaskGroup() as tasks:

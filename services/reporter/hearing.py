@@ -1,21 +1,12 @@
 """Hears results: derives what follows from their records, marks sends as dirty, and acks when that is done."""
 
-import asyncio
-import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
-
-import structlog
-from pydantic import ValidationError
 
 from services.reporter.deriving import Deriving
 from services.reporter.feedback import Feedback
 from services.reporter.summing import Summing
-from shared.bus.connection import Bus
-from shared.bus.consumer import Consumer
-from shared.bus.errors import BusError
 from shared.bus.incoming import Incoming
 from shared.bus.topology import results_queue
 from shared.flow.envelope import ChunksDone
@@ -24,16 +15,10 @@ from shared.flow.plan import own_plan
 from shared.flow.record import Part
 from shared.flow.report import Report, fold, report
 from shared.flow.send import Send
-from shared.runtime.clock import Clock
-from shared.runtime.life import Life
-from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
-from shared.store.errors import StoreAway
+from shared.taking import Source, Taking, read
 
 PREFETCH: Final = 50
-TRY_AGAIN: Final = timedelta(seconds=1)
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,52 +26,18 @@ class Hearing:
     """One process's hold on the queues of results."""
 
     store: Store
-    bus: Bus
-    clock: Clock
-    metrics: Metrics
-    life: Life
+    taking: Taking
     deriving: Deriving
     feedback: Feedback
     summing: Summing
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes what is in hand."""
-        async with contextlib.AsyncExitStack() as consumers, asyncio.TaskGroup() as tasks:
-            reading = []
-            for lane in Lane:
-                consumer = await consumers.enter_async_context(self.bus.consume(results_queue(lane), prefetch=PREFETCH))
-                reading.append(consumer)
-                tasks.create_task(self._read(consumer, lane))
-            await self.life.stopping.wait()
-            for consumer in reading:
-                await consumer.stop()
+        await self.taking.run([Source(results_queue(lane), PREFETCH, self._message) for lane in Lane])
 
-    async def _read(self, consumer: Consumer, lane: Lane) -> None:
-        async with asyncio.TaskGroup() as messages:
-            async for incoming in consumer:
-                messages.create_task(self._message(incoming, lane))
-
-    async def _message(self, incoming: Incoming, lane: Lane) -> None:
-        try:
-            done = ChunksDone.model_validate_json(incoming.body)
-        except ValidationError:
-            self.metrics.dead_letters.labels(results_queue(lane)).inc()
-            await self.bus.bury(incoming, results_queue(lane), "unreadable")
-            return
-        if incoming.timestamp is not None:
-            waited = (self.clock.now() - incoming.timestamp).total_seconds()
-            self.metrics.dwell_seconds.labels("results").observe(max(0.0, waited))
-        try:
-            await self.hear(done)
-            await incoming.ack()
-        except (BusError, StoreAway) as error:
-            log.warning("given_back", error=type(error).__name__)
-            await self.life.pause(TRY_AGAIN)
-            await incoming.requeue()
-        except Exception:  # whatever it is, one message must not end the process with all that it works on
-            log.exception("message_failed")
-            await self.life.pause(TRY_AGAIN)
-            await incoming.requeue()
+    async def _message(self, incoming: Incoming) -> None:
+        await self.hear(read(ChunksDone, incoming))
+        await incoming.ack()
 
     async def hear(self, done: ChunksDone) -> None:
         """Everything that follows from this result. Safe to repeat."""

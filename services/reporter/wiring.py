@@ -24,7 +24,7 @@ async def run(on: Foundation) -> None:
     feedback = Feedback(on.bus)
     deriving = Deriving(on.store, on.clock, Retiring(on.store, on.clock, on.metrics), feedback)
     summing = Summing(on.store, on.clock, on.metrics, feedback, deriving)
-    hearing = Hearing(on.store, on.bus, on.clock, on.metrics, on.life, deriving, feedback, summing)
+    hearing = Hearing(on.store, on.taking("results"), deriving, feedback, summing)
     async with asyncio.TaskGroup() as tasks:
         endless = tasks.create_task(summing.run())
         await hearing.run()

@@ -63,6 +63,8 @@ class Grouper(Generic[T, R]):
         """Flush one group after the other until closed. While all workers flush, the next group grows."""
         while True:
             await self._due.wait()
+            if not self._due.is_set():  # another worker was woken too, and was first
+                continue
             group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             if len(self._waiting) < self._most and not self._closed:
                 self._due.clear()
@@ -110,7 +112,7 @@ class Grouper(Generic[T, R]):
         if len(self._waiting) > seen and loop.time() - began + self._linger <= self._longest:
             self._timer = loop.call_later(self._linger, self._look, began, len(self._waiting))
         elif patient and self._flushing:
-            self._overdue = True
+            self._timer, self._overdue = None, True
         else:
             self._release()
 

@@ -173,7 +173,7 @@ class Devices:
 
     async def _found(self, query: dict[str, Any]) -> list[Device]:
         found = await self._devices.find(query, LOOKED_UP, batch_size=5000).to_list(None)
-        return [Device(one["_id"], one["token"], one.get("user")) for one in found]
+        return [Device(one["_id"], one.get("token", ""), one.get("user")) for one in found]
 
 
 def token_key(variant: str, token: str) -> bytes:

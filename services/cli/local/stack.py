@@ -92,7 +92,16 @@ class Stack:
 def _bound_tenants(broker: Broker) -> None:
     """The policy for queues that tenants make themselves; elsewhere the broker's definitions hold it."""
     definition = json.dumps(dict(TENANTS.definition))
-    broker.ctl("set_policy", "--apply-to", "queues", TENANTS.name, TENANTS.pattern, definition)
+    broker.ctl(
+        "set_policy",
+        "--vhost",
+        broker.url.rpartition("/")[2],
+        "--apply-to",
+        "queues",
+        TENANTS.name,
+        TENANTS.pattern,
+        definition,
+    )
 
 
 @contextmanager

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from services.planner.door import Unacceptable, id_for, may_reply, named_app, unpacked
+from services.planner.door import id_for, may_reply, named_app, unpacked
+from shared.taking import Unreadable
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ from services.planner.door import Unacceptable, id_for, may_reply, named_app, un
     ],
 )
 def test_a_body_that_holds_no_command_belongs_to_the_dead_letters(body: bytes) -> None:
-    with pytest.raises(Unacceptable):
+    with pytest.raises(Unreadable):
         unpacked(body)
 
 
@@ -32,7 +33,7 @@ def test_a_message_holds_one_command_or_a_bundle() -> None:
 
 @pytest.mark.parametrize("commands", [[{}], [{"app": 5}], [{"app": "UP"}], [{"app": "abc"}, {"app": "abd"}]])
 def test_commands_that_do_not_name_one_app_belong_to_the_dead_letters(commands: list[dict[str, object]]) -> None:
-    with pytest.raises(Unacceptable):
+    with pytest.raises(Unreadable):
         named_app(commands)
 
 
