@@ -1,9 +1,10 @@
 """What every test stands on: anyio's plugin, on asyncio alone."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("carillon", deadline=None)  # a busy machine is no failure
+# A busy machine is no failure.
+settings.register_profile("carillon", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("carillon")
 
 

@@ -13,7 +13,9 @@ class DeliverySettings(Common):
     """Settings of one delivery process: one platform a process, as many processes as needed."""
 
     platform: str = Field(description="which platform this process delivers to: apns, fcm")
-    transport: Literal["library"] = Field(default="library", description="how requests are sent: library")
+    transport: Literal["engine", "library"] = Field(
+        default="engine", description="what carries requests: engine, or library (aioapns, httpx: yardsticks)"
+    )
     provider_ca_file: Path | None = Field(
         default=None, description="CA certificates to trust instead of the system's, PEM; for rehearsals"
     )

@@ -5,7 +5,6 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,6 +16,7 @@ from services.delivery.catalog import Catalog
 from services.delivery.chunks import Chunks
 from services.delivery.closing import Closer
 from services.delivery.held import Table
+from services.delivery.http2.engine import open_engine
 from services.delivery.leases import Leases
 from services.delivery.lookup import Lookup
 from services.delivery.passing import Passing
@@ -50,7 +50,7 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
     speaks = provider(settings.platform)
     async with AsyncExitStack() as stack:
         posts = await stack.enter_async_context(open_httpx(settings.provider_ca_file))
-        transport = await stack.enter_async_context(_library(speaks, settings.provider_ca_file, posts))
+        transport = await stack.enter_async_context(_transport(settings, speaks, posts))
         catalog = Catalog(on.store, speaks)
         passing = Passing(settings.platform, on.bus, on.clock, on.metrics, settings.time_scale)
         authorizer = Authorizer(
@@ -82,10 +82,15 @@ def _permits(settings: DeliverySettings) -> dict[Lane, asyncio.Semaphore]:
 
 
 @asynccontextmanager
-async def _library(speaks: Provider[Any, Any], ca_file: Path | None, posts: HttpxTransport) -> AsyncIterator[Transport]:
-    """The library transport that this provider asks for."""
-    if speaks.library == "aioapns":
-        async with open_aioapns(ca_file) as transport:
-            yield transport
+async def _transport(
+    settings: DeliverySettings, speaks: Provider[Any, Any], posts: HttpxTransport
+) -> AsyncIterator[Transport]:
+    """What carries requests: the engine, or the library that this provider asks for."""
+    if settings.transport == "engine":
+        async with open_engine(settings.provider_ca_file, scale=settings.time_scale) as engine:
+            yield engine
+    elif speaks.library == "aioapns":
+        async with open_aioapns(settings.provider_ca_file) as aioapns:
+            yield aioapns
     else:
         yield posts

@@ -1,6 +1,6 @@
 """Whether sends may be accepted now: not while the broker does not confirm that it hears of them.
 
-What is refused here was never stored, so it is never sent. What is pending for a second counts as not confirmed.
+What is refused here was never stored, so it is never sent. What is pending for long counts as not confirmed.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ from typing import Final, Protocol
 
 from shared.bus.errors import BusError
 
-PATIENCE: Final = timedelta(seconds=1)
-"""A publish pending longer than this shuts the door."""
+PATIENCE: Final = timedelta(seconds=2)
+"""A publish pending longer than this shuts the door. A broker that shares a busy disk may take more than a second."""
 RETRY_AFTER: Final = timedelta(seconds=5)
 """What a refused sender is told."""
 
@@ -42,7 +42,7 @@ class Admission:
             return "the broker has raised an alarm and takes no messages"
         oldest = min(self._pending.values(), default=None)
         if oldest is not None and self._monotonic() - oldest > PATIENCE.total_seconds():
-            return "the broker has not answered for a second"
+            return "the broker does not answer in time"
         if not self._confirmed or not self._broker.confirming:
             return "the broker did not confirm the last message"
         return None

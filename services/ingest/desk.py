@@ -6,8 +6,8 @@ from datetime import datetime
 from services.ingest.commit import Commit
 from services.ingest.keys import Keys
 from services.ingest.reports import Reports
-from services.ingest.roster import Rosters
 from shared.flow.moment import whole_milliseconds
+from shared.roster import Rosters
 from shared.runtime.clock import Time
 from shared.store.connection import Store
 

@@ -19,12 +19,12 @@ from services.ingest.desk import Desk
 from services.ingest.keys import Keys
 from services.ingest.openapi import document
 from services.ingest.reports import Reports
-from services.ingest.roster import Rosters
 from services.ingest.settings import IngestSettings
 from services.ingest.started import Started
 from shared.bus.connection import Bus, open_bus
 from shared.bus.topology import topology
 from shared.providers.registry import platforms
+from shared.roster import Rosters
 from shared.runtime.clock import Clock
 from shared.runtime.health import routes
 from shared.runtime.life import Life, watch_loop

@@ -2,6 +2,7 @@
 
 * it resends by itself what a lost connection had in flight: one attempt only, and what is lost is an unknown outcome;
 * it assumes 1,000 streams and ignores windows: a gate lets through what the peer allows, one until the first answer;
+* it forgets most of what a raised stream limit grants on a cold connection: its count of free streams is replaced;
 * it never returns flow-control credit, so a connection hangs after 65,535 bytes of errors: replaced well before;
 * it loses resets and errors without a body: a timer ends the wait, and the connection is replaced.
 
@@ -10,6 +11,7 @@ It makes headers from fields and drops what it does not know, `Retry-After` amon
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,15 +21,23 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from aioapns import NotificationRequest
-from aioapns.connection import APNsBaseConnectionPool, APNsTLSClientProtocol, AuthorizationHeaderProvider
+from aioapns.connection import (
+    APNsBaseConnectionPool,
+    APNsTLSClientProtocol,
+    AuthorizationHeaderProvider,
+    ChannelPool,
+)
 from aioapns.exceptions import MaxAttemptsExceeded
 
 from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel, Results, results_of
 from services.delivery.transport.tls import client_context, trouble
+from shared.flow.lane import Lane
 from shared.flow.verdict import Answer, NotProcessed, Outcome, OutcomeUnknown
 from shared.providers.contract import Headers, Origin, Request
 
 IN_FLIGHT: Final = 100
+BULK_IN_FLIGHT: Final = 80
+"""The others are kept for the lane `now`, which would else wait behind all that bulk has asked for."""
 ERRORS_A_CONNECTION: Final = 500
 """An error body has about 60 bytes; a connection hangs when 65,535 bytes of them have come in."""
 LOOK_AGAIN: Final = 0.002
@@ -41,6 +51,25 @@ class _Authorization(AuthorizationHeaderProvider):
 
     def get_header(self) -> str:
         return self.value
+
+
+class _Channels(ChannelPool):
+    """Free streams. aioapns' own loses those that a raised limit grants while none is free, and stays at two."""
+
+    @property
+    def bound(self) -> int:
+        return int(self._bound_value)
+
+    @bound.setter
+    def bound(self, limit: int) -> None:
+        self._value += limit - self._bound_value
+        self._bound_value = limit
+
+
+class _Protocol(APNsTLSClientProtocol):
+    def __init__(self, *told: Any) -> None:
+        super().__init__(*told)
+        self.free_channels = _Channels(self.free_channels.bound)
 
 
 class _Until(int):
@@ -57,7 +86,7 @@ class _Pool(APNsBaseConnectionPool):
         super().__init__(topic="", max_connections=1, max_connection_attempts=1)
         self.ssl_context = client_context(origin, ca_file, "h2")
         where = {"APNS_SERVER": origin.host, "APNS_PORT": origin.port, "INACTIVITY_TIME": 3600}
-        self.protocol_class = type("Protocol", (APNsTLSClientProtocol,), where)
+        self.protocol_class = type("Protocol", (_Protocol,), where)
         self.authorization = _Authorization()
         self.failure: BaseException | None = None
         self.used = False
@@ -179,6 +208,7 @@ class AioapnsTransport:
     def __init__(self, ca_file: Path | None) -> None:
         self._ca_file = ca_file
         self._connections: dict[Origin, _Connection] = {}
+        self._bulk: dict[Origin, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(BULK_IN_FLIGHT))
         self._replaced: list[_Connection] = []
 
     async def send(self, parcels: Sequence[Parcel]) -> list[Results]:
@@ -192,6 +222,12 @@ class AioapnsTransport:
         return results_of(await asyncio.gather(*(self._one(parcel, requests.one(n)) for n in range(requests.count))))
 
     async def _one(self, parcel: Parcel, request: Request) -> Outcome:
+        if parcel.lane is Lane.NOW:
+            return await self._sent(parcel, request)
+        async with self._bulk[parcel.origin]:
+            return await self._sent(parcel, request)
+
+    async def _sent(self, parcel: Parcel, request: Request) -> Outcome:
         while True:
             outcome = await self._connection(parcel.origin).send(parcel.headers, request)
             if outcome is not None:

@@ -11,10 +11,13 @@ import httpx
 
 from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel, Results, results_of
 from services.delivery.transport.tls import client_context, trouble
+from shared.flow.lane import Lane
 from shared.flow.verdict import Answer, NotProcessed, Outcome, OutcomeUnknown
 from shared.providers.contract import Form, Headers, Origin, Request
 
 STREAMS: Final = 100
+BULK_STREAMS: Final = 80
+"""The others are kept for the lane `now`, which would else wait behind all that bulk has asked for."""
 """Firebase resets a connection with more concurrent streams than this (protocol reference, B.5)."""
 
 
@@ -23,7 +26,7 @@ class HttpxTransport:
 
     def __init__(self, ca_file: Path | None) -> None:
         self._ca_file = ca_file
-        self._clients: dict[Origin, tuple[httpx.AsyncClient, asyncio.Semaphore]] = {}
+        self._clients: dict[Origin, tuple[httpx.AsyncClient, dict[Lane, asyncio.Semaphore]]] = {}
 
     async def send(self, parcels: Sequence[Parcel]) -> list[Results]:
         """The results of each parcel; all of them are on their way at once."""
@@ -43,12 +46,14 @@ class HttpxTransport:
         client, streams = self._pooled(parcel)
         url = f"https://{parcel.origin.host}:{parcel.origin.port}{request.path}"
         headers = [(name.encode(), value.encode()) for name, value in (*parcel.headers, *request.headers)]
-        async with streams:
+        async with streams[parcel.lane]:
             return await _outcome(client.post(url, headers=headers, content=request.body))
 
-    def _pooled(self, parcel: Parcel) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
+    def _pooled(self, parcel: Parcel) -> tuple[httpx.AsyncClient, dict[Lane, asyncio.Semaphore]]:
         if parcel.origin not in self._clients:
-            self._clients[parcel.origin] = (self._client(parcel.origin), asyncio.Semaphore(STREAMS))
+            lanes = {Lane.NOW: STREAMS - BULK_STREAMS, Lane.BULK: BULK_STREAMS}
+            streams = {lane: asyncio.Semaphore(most) for lane, most in lanes.items()}
+            self._clients[parcel.origin] = (self._client(parcel.origin), streams)
         return self._clients[parcel.origin]
 
     def _client(self, origin: Origin) -> httpx.AsyncClient:

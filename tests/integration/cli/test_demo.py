@@ -25,18 +25,18 @@ def demo(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """A running demo; it stops itself, or is made to when the test fails."""
     command = [sys.executable, "-m", "services.cli", "demo", "--folder", str(folder), *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, env=environment, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=40)
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=40)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(150)
 def test_the_demo_closes_every_book_and_stops_everything(tmp_path: Path) -> None:
     written = tmp_path / "report.json"
     folder = tmp_path / "stack"
@@ -56,7 +56,7 @@ def test_the_demo_closes_every_book_and_stops_everything(tmp_path: Path) -> None
     assert (personal["planned"], personal["delivered"]) == (2, 2)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize(
     ("moment", "number"),
     [("stack.json", signal.SIGINT), ("simulator/apns.requests.jsonl", signal.SIGTERM)],
@@ -64,11 +64,11 @@ def test_the_demo_closes_every_book_and_stops_everything(tmp_path: Path) -> None
 )
 def test_an_interrupted_demo_stops_everything_too(tmp_path: Path, moment: str, number: signal.Signals) -> None:
     folder = tmp_path / "stack"
-    with demo(folder) as process:
+    with demo(folder, "--devices", str(DEVICES)) as process:
         _until(folder / moment)
         assert left_behind(folder) != []
         process.send_signal(number)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=100)
     assert process.returncode == INTERRUPTED, said
     assert left_behind(folder) == []
 

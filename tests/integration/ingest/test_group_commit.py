@@ -17,6 +17,8 @@ from tests.integration.ingest.tenant import Answer, Tenant
 pytestmark = pytest.mark.anyio
 TOGETHER = 200
 MOST = 20
+UNREAD: tuple[int, Answer] = (0, {})
+"""The connection was closed before the request was read."""
 
 
 @pytest.fixture
@@ -47,7 +49,10 @@ async def at_once(url: str, request: bytes, times: int) -> list[tuple[int, Answe
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, Answer]:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    except (asyncio.IncompleteReadError, ConnectionResetError):
+        return UNREAD
     length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
     return int(head.split(" ", 2)[1]), json.loads(await reader.readexactly(length))
 

@@ -90,24 +90,38 @@ async def test_gathering_goes_on_while_more_comes_but_not_for_ever() -> None:
 
 
 async def test_a_patient_group_waits_for_the_one_in_flight_unless_it_is_full() -> None:
-    flush = Recorder(takes=0.05)
-    longest = timedelta(milliseconds=4)
-    async with open_grouper(flush, linger=timedelta(milliseconds=1), longest=longest, most=4) as grouper:
-        puts = [asyncio.ensure_future(grouper.put(9))]
+    groups: list[list[int]] = []
+    gates = [asyncio.Event() for _ in range(4)]
+
+    async def flush(items: list[int]) -> Sequence[int | Exception]:
+        groups.append(items)
+        await gates[len(groups) - 1].wait()
+        return items
+
+    async def put(*items: int) -> None:
+        puts.extend(asyncio.ensure_future(grouper.put(item)) for item in items)
         await asyncio.sleep(0.02)
-        for item in (1, 2, 3):
-            puts.append(asyncio.ensure_future(grouper.put(item)))
-            await asyncio.sleep(0.008)
-        assert flush.groups == [[9]]
-        await asyncio.gather(*puts)
-        assert flush.groups == [[9], [1, 2, 3]]
-        first = asyncio.ensure_future(grouper.put(9))
-        await asyncio.sleep(0.02)
-        full = [asyncio.ensure_future(grouper.put(item)) for item in (1, 2, 3, 4)]
-        await asyncio.sleep(0.01)
-        assert flush.groups[2:] == [[9], [1, 2, 3, 4]]
-        assert flush.at_once == 2
-        await asyncio.gather(first, *full)
+
+    puts: list[asyncio.Future[int]] = []
+    linger, longest = timedelta(milliseconds=1), timedelta(milliseconds=4)
+    async with open_grouper(flush, linger=linger, longest=longest, most=4) as grouper:
+        await put(1)
+        await put(2)
+        await put(3)
+        assert groups == [[1]]
+        gates[0].set()
+        await put()
+        assert groups == [[1], [2, 3]]
+        await put(4, 5)
+        await put(6, 7)
+        assert groups == [[1], [2, 3], [4, 5, 6, 7]]
+        await put(8)
+        assert len(groups) == 3
+        for gate in gates:
+            gate.set()
+        await put()
+    assert groups[3:] == [[8]]
+    assert [one.result() for one in puts] == list(range(1, 9))
 
 
 async def test_leaving_flushes_what_was_put_and_takes_nothing_more() -> None:

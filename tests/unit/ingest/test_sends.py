@@ -10,8 +10,8 @@ from services.ingest.call import Call
 from services.ingest.desk import Desk
 from services.ingest.keys import Key
 from services.ingest.problems import OUTCOME_UNKNOWN, Refused
-from services.ingest.roster import Roster
 from shared.flow.send import Send
+from shared.roster import Roster
 from shared.runtime.clock import FixedClock
 from tests.unit.ingest.requests import VARIANTS, to
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.runtime.life import Life, Stopped, watch_loop
+from shared.runtime.life import Life, Stopped, run, watch_loop
 from shared.runtime.metrics import Metrics
 from shared.runtime.tasks import task_group
 
@@ -55,6 +55,37 @@ async def test_reaching_ends_when_the_process_stops() -> None:
     async with asyncio.timeout(1):
         with pytest.raises(Stopped):
             await life.reach("broker", attempt)
+
+
+async def test_reaching_ends_at_once_even_while_a_try_hangs_and_leaves_nothing_running() -> None:
+    life, ended = Life(SOON), asyncio.Event()
+
+    async def attempt() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    asyncio.get_running_loop().call_later(0.01, life.stop)
+    async with asyncio.timeout(1):
+        with pytest.raises(Stopped):
+            await life.reach("store", attempt)
+    assert ended.is_set()
+
+
+def test_a_stop_while_starting_is_a_good_end_whatever_groups_of_tasks_it_passes() -> None:
+    async def starting(life: Life) -> None:
+        async with asyncio.TaskGroup(), asyncio.TaskGroup():
+            life.stop()
+            await life.reach("store", asyncio.Event().wait)
+
+    async def failing(life: Life) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(starting(life))
+            raise KeyError
+
+    assert run(starting, drain=timedelta(seconds=5)) == 0
+    assert run(failing, drain=timedelta(seconds=5)) == 1
 
 
 async def test_a_blocked_loop_is_measured() -> None:
