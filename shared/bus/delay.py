@@ -4,6 +4,7 @@ There is one wait queue per step and target: a message in front with a longer ti
 behind it, and so would a full target.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -45,4 +46,4 @@ def wait_queue(target: str, step: Step) -> str:
 
 def _real(nominal: timedelta, scale: float) -> timedelta:
     milliseconds = max(nominal / scale, SHORTEST) / timedelta(milliseconds=1)
-    return timedelta(milliseconds=round(milliseconds))
+    return timedelta(milliseconds=math.ceil(milliseconds))
