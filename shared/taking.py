@@ -1,7 +1,7 @@
 """Takes messages off queues until the process is asked to stop, each in a task of its own, and settles what fails.
 
-A handler acks. What it cannot read goes to the dead letters with the reason; what fails for any other cause is given
-back after a pause, so that one message never ends the process with all that it works on.
+A handler acks, and may be called again for the same message. What it cannot read goes to the dead letters with the
+reason; what fails for another cause is given back after a pause: one message never ends the process.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from shared.runtime.metrics import Metrics
 from shared.store.errors import StoreAway
 
 TRY_AGAIN: Final = timedelta(seconds=1)
-"""Before a message is given back because broker or store did not answer."""
+"""Before a message that broker or store kept from being handled is handled again."""
 
 T = TypeVar("T", bound=Travelling)
 Handler = Callable[[Incoming], Awaitable[None]]
@@ -77,15 +77,29 @@ class Taking:
             waited = (self.clock.now() - incoming.timestamp).total_seconds()
             self.metrics.dwell_seconds.labels(self.hop).observe(max(0.0, waited))
         try:
-            await source.handle(incoming)
+            while not await self._handled(incoming, source):
+                pass
         except Unreadable as unreadable:
             await self._bury(incoming, source.queue, str(unreadable))
-        except (BusError, StoreAway) as error:
-            log.warning("given_back", queue=source.queue, error=type(error).__name__)
-            await self._give_back(incoming)
         except Exception:
             log.exception("message_failed", queue=source.queue)
             await self._give_back(incoming)
+
+    async def _handled(self, incoming: Incoming, source: Source) -> bool:
+        """Whether the message is done with; during an outage it is kept in hand and tried again.
+
+        Giving it back would count as a failure of its own, and after a hundred the broker takes it for dead.
+        """
+        try:
+            await source.handle(incoming)
+        except (BusError, StoreAway) as error:
+            log.warning("waiting", queue=source.queue, error=type(error).__name__)
+            if incoming.settled or incoming.stale:
+                return True
+            if await self.life.pause(TRY_AGAIN):
+                return False
+            await incoming.requeue()
+        return True
 
     async def _give_back(self, incoming: Incoming) -> None:
         await self.life.pause(TRY_AGAIN)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from services.delivery.authorization import Authorizer
 from services.delivery.catalog import Catalog, Credentialed
 from services.delivery.closing import patiently
 from services.delivery.job import Found, Job
-from services.delivery.retry import Again, Ended, Later, Situation, decide
+from services.delivery.retry import Again, Ended, Later, Situation, decide, too_late
 from services.delivery.tally import Tally, same_for_all
 from services.delivery.transport.contract import Parcel, Transport
 from shared.flow.device import Device
@@ -30,6 +30,7 @@ from shared.flow.verdict import (
 from shared.providers.contract import AuthorizationRefused, Context, Headers, Origin, Provider, Requests
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
+from shared.store.errors import Unsealable
 
 VARIANT_DELETED: Final = "variant_deleted"
 
@@ -88,8 +89,11 @@ class Attempts:
         """A job's requests; or its part at once, where nothing may or need be sent."""
         now = self._on.clock.now()
         if now >= job.send.deadline:
-            return same_for_all(job, found, now, self._on.scale, Ended(Fate.EXPIRED))
-        variant = await patiently(lambda: self._on.catalog.variant(job.send.app, job.route.variant))
+            return same_for_all(job, found, now, self._on.scale, too_late("", unknown=found.unknown))
+        try:
+            variant = await patiently(lambda: self._on.catalog.variant(job.send.app, job.route.variant))
+        except (Unsealable, ValidationError):
+            return self._unreadable(Tally(job, found, now, self._on.scale))
         if variant is None:
             return same_for_all(job, found, now, self._on.scale, Ended(Fate.REJECTED, VARIANT_DELETED))
         send = job.send
@@ -101,6 +105,15 @@ class Attempts:
             tally.end(device.id, Ended(Fate.REJECTED, refusal.reason))
         origin = self._on.provider.origin(variant.settings, self._on.endpoints)
         return _Batch(tally, variant, origin, prepared.headers, made.requests, made.devices)
+
+    def _unreadable(self, tally: Tally) -> Part:
+        """The variant's settings cannot be opened or understood here, say in the middle of a key rotation: later."""
+        verdict = CredentialProblem("settings_unreadable")
+        for device in tally.found.devices:
+            decision = decide(verdict, self._situation(tally, tries=1), self._on.rng)
+            if not isinstance(decision, Again):
+                tally.add(device, verdict, decision)
+        return tally.part()
 
     async def _round(self, batches: list[_Batch], tries: int) -> None:
         """Sends what waits and settles each outcome; only what was not answered 200 is looked at one by one."""
@@ -132,16 +145,7 @@ class Attempts:
 
     def _settle(self, batch: _Batch, number: int, verdict: Verdict, tries: int) -> None:
         """Decides about one notification that was not simply accepted."""
-        job = batch.tally.job
-        situation = Situation(
-            attempt=attempt_of(job.member),
-            tries=tries,
-            now=batch.tally.now,
-            deadline=job.send.deadline,
-            duplicates=job.send.request.duplicates,
-            scale=self._on.scale,
-        )
-        decision = decide(verdict, situation, self._on.rng)
+        decision = decide(verdict, self._situation(batch.tally, tries), self._on.rng)
         if isinstance(decision, Again):
             batch.again.append(number)
             batch.refused = batch.authorization if decision.renew else batch.refused
@@ -149,6 +153,17 @@ class Attempts:
             if isinstance(decision, Later):
                 self._on.metrics.retries.labels(self._on.provider.name, _rule(verdict)).inc()
             batch.tally.add(batch.devices[number], verdict, decision)
+
+    def _situation(self, tally: Tally, tries: int) -> Situation:
+        send = tally.job.send
+        return Situation(
+            attempt=attempt_of(tally.job.member),
+            tries=tries,
+            now=tally.now,
+            deadline=send.deadline,
+            duplicates=send.request.duplicates,
+            scale=self._on.scale,
+        )
 
 
 def _parcel(batch: _Batch) -> Parcel:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from secrets import token_hex
 from time import perf_counter
 from typing import Final
 
@@ -15,7 +17,7 @@ from services.delivery.held import Held
 from services.delivery.job import Found, Job
 from services.delivery.lookup import Lookup
 from services.delivery.passing import Passing
-from services.delivery.retry import Ended
+from services.delivery.retry import UNKNOWN_OUTCOME, Ended
 from services.delivery.tally import same_for_all
 from shared.flow.lane import Lane
 from shared.flow.record import Part
@@ -27,8 +29,8 @@ from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
 
 TRIES: Final = 3
+BETWEEN_TRIES: Final = timedelta(milliseconds=500)
 POISON: Final = "poison"
-UNKNOWN_OUTCOME: Final = "unknown_outcome"
 
 log = structlog.get_logger()
 
@@ -78,6 +80,7 @@ class Chunks:
                 return await self._once(jobs, lane)
             except Exception:
                 log.exception("chunk_failed", members=len(jobs), tries_left=left)
+                await self._on.life.pause(BETWEEN_TRIES)
         if len(jobs) == 1:
             return await self.close_as_poison(jobs[0], lane)
         lost: set[str] = set()
@@ -88,19 +91,20 @@ class Chunks:
     async def _once(self, jobs: Sequence[Job], lane: Lane) -> set[str]:
         found = await patiently(lambda: self._on.lookup.find(jobs))
         work = [(one, found[one.member]) for one in jobs if one.member in found]
-        barred = await patiently(lambda: self._barred([one for one, _ in work]))
+        run = token_hex(8)
+        barred = await patiently(lambda: self._barred([one for one, _ in work], run))
         parts = await self._on.attempts.run([pair for pair in work if pair[0].member not in barred])
         parts += [self._ended(one, there, UNKNOWN_OUTCOME) for one, there in work if one.member in barred]
         if not parts:
             return set()
         return await self._on.closer.close(parts, {one.send.key: one.send for one in jobs}, lane)
 
-    async def _barred(self, jobs: Sequence[Job]) -> set[str]:
+    async def _barred(self, jobs: Sequence[Job], run: str) -> set[str]:
         """Of the sends that must never repeat: the chunks that were started before, by whomever."""
         never = [one.member for one in jobs if one.send.request.duplicates is Duplicates.NEVER]
         if not never:
             return set()
-        fresh = await self._on.store.started.mark(never, self._on.clock.now())
+        fresh = await self._on.store.started.mark(never, run, self._on.clock.now())
         return set(never) - fresh
 
     async def close_as_poison(self, job: Job, lane: Lane) -> set[str]:

@@ -7,6 +7,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Final, TypeVar
 
 import structlog
@@ -25,7 +26,7 @@ from shared.flow.verdict import Fate
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
-from shared.store.errors import Lost, StoreAway
+from shared.store.errors import Lost, StoreAway, is_outage
 
 PATIENCE: Final = (0.1, 0.2, 0.5, 1, 2, 5)
 """Seconds between tries while the store is away; what was sent must not be forgotten, so the tries never end."""
@@ -80,7 +81,7 @@ class Closer:
         return True
 
     async def _insert(self, parts: Sequence[Part]) -> None:
-        record = Record(id=parts[0].member, at=self._on.clock.now(), parts=tuple(parts))
+        record = Record(id=parts[0].member, by=token_hex(8), at=self._on.clock.now(), parts=tuple(parts))
         await patiently(lambda: self._on.store.records.insert(record))
         for part in parts:
             self._count(part)
@@ -106,9 +107,8 @@ class Closer:
         for part in parts:
             for debt in part.owed:
                 step = step_past(debt.due - now, self._on.scale)
-                if step is None:
-                    send = sends[part.send]
-                    await self._on.store.schedule.check_by(send, debt.due, debt.due - now)
+                if debt.stored or step is None:
+                    await self._on.store.schedule.check_by(sends[part.send], debt.due, debt.due - now)
                 else:
                     queue = wait_queue(slices_queue(part.platform, lane), step)
                     due[queue].append(SliceDue(id=retry_slice_id(part.member, debt.step)))
@@ -157,6 +157,8 @@ async def patiently(work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         except StoreAway as error:
+            if not is_outage(error):
+                raise
             log.warning("store_away", error=type(error).__name__)
             await asyncio.sleep(PATIENCE[min(tries, len(PATIENCE) - 1)])
             tries += 1

@@ -1,4 +1,4 @@
-"""The slices that this process works on: who waits for them, and whether the claim on them still holds."""
+"""The chunks that this process works on: who waits for them, and whether the claim on them still holds."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ MARGIN: Final = timedelta(seconds=1)
 
 @dataclass(slots=True)
 class Held:
-    """Slices under one claim of ours. `messages` are acked together when the last chunk is recorded."""
+    """Chunks under one claim of ours. `messages` are acked together when the last chunk is recorded."""
 
     claim: Claim
     until: datetime
@@ -27,26 +27,26 @@ class Held:
 
 
 class Table:
-    """All that this process holds, by slice. Not shared with other processes: claims are for that."""
+    """All that this process holds, by chunk. Not shared with other processes: claims are for that."""
 
     def __init__(self) -> None:
-        self._by_slice: dict[str, Held] = {}
+        self._by_chunk: dict[str, Held] = {}
 
-    def find(self, slices: Iterable[str]) -> Held | None:
-        """What we hold of these slices, if any."""
-        return next((self._by_slice[one] for one in slices if one in self._by_slice), None)
+    def find(self, chunks: Iterable[str]) -> Held | None:
+        """What we hold of these chunks, if any."""
+        return next((self._by_chunk[one] for one in chunks if one in self._by_chunk), None)
 
     def add(self, held: Held) -> None:
-        """From now on a second message for one of these slices waits."""
+        """From now on a second message for one of these chunks waits."""
         for one in held.claim.members:
-            self._by_slice[one] = held
+            self._by_chunk[one] = held
 
     def remove(self, held: Held) -> None:
         """The work is over, done or not."""
         for one in held.claim.members:
-            if self._by_slice.get(one) is held:
-                del self._by_slice[one]
+            if self._by_chunk.get(one) is held:
+                del self._by_chunk[one]
 
     def all(self) -> list[Held]:
         """Each claim once."""
-        return list({held.claim.id: held for held in self._by_slice.values()}.values())
+        return list({held.claim.id: held for held in self._by_chunk.values()}.values())

@@ -29,6 +29,8 @@ class Found:
     devices: list[Device]
     suppressed: list[tuple[bytes, str]] = field(default_factory=list)
     looked_up_at: datetime | None = None
+    unknown: bool = False
+    """They may have been delivered by the attempt before."""
 
     @property
     def matched(self) -> int:

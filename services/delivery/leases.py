@@ -12,7 +12,7 @@ from services.delivery.held import Held, Table
 from shared.bus.incoming import Incoming
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
-from shared.store.claims import Held as HeldByAnother
+from shared.store.claims import HeldByAnother
 from shared.store.connection import Store
 from shared.store.errors import StoreAway
 
@@ -31,15 +31,15 @@ class Leases:
     length: timedelta
     table: Table
 
-    async def take(self, slices: Sequence[str]) -> Held | datetime:
-        """These slices under one claim of ours, or until when somebody else has (one of) them."""
+    async def take(self, chunks: Sequence[str]) -> Held | datetime:
+        """These chunks under one claim of ours, or until when somebody else has (one of) them."""
         now = self.clock.now()
-        taken = await self.store.claims.take(slices, self.owner, now, now + self.length)
+        taken = await self.store.claims.take(chunks, self.owner, now, now + self.length)
         return taken.until if isinstance(taken, HeldByAnother) else Held(taken, now + self.length)
 
     @contextlib.contextmanager
     def holding(self, held: Held, incoming: Incoming) -> Iterator[None]:
-        """While inside, a second message for these slices waits and is acked with the first."""
+        """While inside, a second message for these chunks waits and is acked with the first."""
         held.messages.append(incoming)
         self.table.add(held)
         try:
@@ -47,12 +47,10 @@ class Leases:
         finally:
             self.table.remove(held)
 
-    async def hand_back(self, held: Held) -> None:
-        """On drain: the claim ends and every message goes back, so that another worker goes on at once."""
+    async def end(self, held: Held) -> None:
+        """Ends a claim before its time, so that others need not wait for the lease; this does not count as a death."""
         with contextlib.suppress(StoreAway):
             await self.store.claims.hand_back(self.owner, [held.claim.id], self.clock.now())
-        for message in held.messages:
-            await message.requeue()
 
     async def renew(self) -> None:
         """Prolongs every claim well before its end, until cancelled; one that is no longer ours stops its slice."""

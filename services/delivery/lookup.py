@@ -84,7 +84,9 @@ class Lookup:
         """Every device that the parent record lists: to be sent to, or suppressed because it is gone or another's."""
         at = self._clock.now()
         step = job.parent[1] if job.parent else -1
-        owed = next((debt.devices for debt in parent.owed if debt.step == step), ())
+        debt = next((debt for debt in parent.owed if debt.step == step), None)
+        owed = debt.devices if debt else ()
+        unknown = debt.unknown if debt else False
         app, variant, audience = job.send.app, job.route.variant, job.send.request.audience
         if audience.tokens is not None:
             known = {device.id: device for device in await self._devices(job)}
@@ -96,7 +98,7 @@ class Lookup:
             devices = await self._store.devices.by_id(app, variant, owed, users=users)
         missing = set(owed) - {device.id for device in devices}
         if not missing:
-            return Found(devices, looked_up_at=at)
+            return Found(devices, looked_up_at=at, unknown=unknown)
         still = await self._store.devices.registered(app, variant, list(missing))
         suppressed = [(device, REASSIGNED if device in still else GONE) for device in sorted(missing)]
-        return Found(devices, suppressed, looked_up_at=at)
+        return Found(devices, suppressed, looked_up_at=at, unknown=unknown)

@@ -149,4 +149,4 @@ def _within(delay: Delay, wait: timedelta, verdict: Retry, at: Situation, rng: r
 
 def too_late(reason: str, *, unknown: bool) -> Ended:
     """No time is left for another attempt. What may have been delivered did not expire: nobody knows."""
-    return Ended(Fate.FAILED, UNKNOWN_OUTCOME) if unknown else Ended(Fate.EXPIRED, bounded(reason))
+    return Ended(Fate.FAILED, UNKNOWN_OUTCOME) if unknown else Ended(Fate.EXPIRED, reason and bounded(reason))

@@ -5,7 +5,8 @@ somebody works on, is taken apart: its members are published alone, confirmed, t
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
@@ -21,7 +22,6 @@ from services.delivery.opening import open_jobs
 from services.delivery.passing import Passing
 from shared.bus.incoming import Incoming
 from shared.flow.envelope import SliceDue
-from shared.flow.identity import member_id, root_of
 from shared.flow.lane import Lane
 from shared.runtime.life import Life
 from shared.store.connection import Store
@@ -47,81 +47,89 @@ class Slices:
     async def bundle(self, slices: Sequence[SliceDue], incoming: Incoming, lane: Lane) -> None:
         """Many small slices, or retries, as one."""
         jobs = await open_jobs(slices, self.catalog, self.store)
-        names = [one.member.rsplit("/", 1)[0] for one in jobs]
+        members = [one.member for one in jobs]
         whole = all(one.parent is not None or one.send.small for one in jobs)
-        if incoming.redelivered or not whole or self.leases.table.find(names) is not None:
+        if incoming.redelivered or not whole or self.leases.table.find(members) is not None:
             await self.passing.alone(slices, lane)
         elif jobs:
-            held = await self.leases.take(names)
-            if isinstance(held, datetime):
-                await self.passing.alone(slices, lane, held)
-            else:
-                with self.leases.holding(held, incoming):
-                    worked = await self.chunks.work(jobs, lane, held)
-                if worked is None and self.life.draining:
-                    await self.leases.hand_back(held)
-                    return
-                if worked is None:
-                    await self.passing.alone(slices, lane, held.until)
-                await _ack(held.messages)
+            held = await self.leases.take(members)
+            if isinstance(held, Held):
+                await self._work_bundle(held, slices, jobs, incoming, lane)
+                return
+            await self.passing.alone(slices, lane, held)
         await incoming.ack()
+
+    async def _work_bundle(
+        self, held: Held, slices: Sequence[SliceDue], jobs: list[Job], incoming: Incoming, lane: Lane
+    ) -> None:
+        async with _settling(held):
+            with self.leases.holding(held, incoming):
+                worked = await self.chunks.work(jobs, lane, held)
+            if worked is None:
+                await self.leases.end(held)
+                if self.life.draining:
+                    await _requeue(held.messages)
+                    return
+                await self.passing.alone(slices, lane)
+            await _ack(held.messages)
 
     async def slice(self, due: SliceDue, incoming: Incoming, lane: Lane) -> None:
         """One slice, or the one chunk of it that the message narrows it to."""
-        name = due.id if due.chunks is None else member_id(due.id, due.chunks[0])
-        already = self.leases.table.find([name])
+        jobs = await open_jobs([due], self.catalog, self.store)
+        members = [one.member for one in jobs]
+        already = self.leases.table.find(members)
         if already is not None:
             already.messages.append(incoming)
             return
-        jobs = await open_jobs([due], self.catalog, self.store)
-        held = await self.leases.take([name]) if jobs else None
+        held = await self.leases.take(members) if jobs else None
         if isinstance(held, datetime):
             await self.passing.past(due, lane, held)
-        elif held is not None and not await self._poisonous(held, due, jobs, lane):
+        elif held is not None and held.claim.takeovers >= POISON:
+            await self._isolate(held, due, jobs, lane)
+        elif held is not None:
             await self._work(held, due, jobs, incoming, lane)
             return
         await incoming.ack()
 
     async def _work(self, held: Held, due: SliceDue, jobs: list[Job], incoming: Incoming, lane: Lane) -> None:
         """Every open chunk, several at once. A lost claim or a lost insert stops the slice: a copy goes to wait."""
-        with self.leases.holding(held, incoming):
-            results = await _all(self._chunk(one, lane, held) for one in jobs)
-        unfinished = any(result is None for result in results)
-        if unfinished and self.life.draining:
-            await self.leases.hand_back(held)
-            return
-        if unfinished or any(results):
-            await self.passing.past(due, lane, held.until)
-        await _ack(held.messages)
+        async with _settling(held):
+            with self.leases.holding(held, incoming):
+                results = await _all(self._chunk(one, lane, held) for one in jobs)
+            unfinished = any(result is None for result in results)
+            if unfinished or any(results):
+                await self.leases.end(held)
+                if unfinished and self.life.draining:
+                    await _requeue(held.messages)
+                    return
+                await self.passing.past(due, lane, held.until)
+            await _ack(held.messages)
 
     async def _chunk(self, one: Job, lane: Lane, held: Held) -> set[str] | None:
         lost = await self.chunks.work([one], lane, held)
         held.lost = held.lost or bool(lost)
         return lost
 
-    async def _poisonous(self, held: Held, due: SliceDue, jobs: list[Job], lane: Lane) -> bool:
-        """Isolates what kills its workers: the slice goes on chunk by chunk; a chunk is closed as poison."""
-        if held.claim.takeovers < POISON:
-            return False
-        closed = _of(jobs[0], due) - len(jobs)
-        if closed > held.claim.seen:
-            await self.store.claims.progressed(held.claim, closed)
-            return False
+    async def _isolate(self, held: Held, due: SliceDue, jobs: list[Job], lane: Lane) -> None:
+        """Of what kills its workers: the slice goes on chunk by chunk; a chunk is closed as poison."""
         if len(jobs) > 1:
             log.error("slice_taken_apart", slice=due.id, takeovers=held.claim.takeovers)
+            await self.leases.end(held)
             alone = [SliceDue(id=due.id, chunks=(int(one.member.rsplit("/", 1)[1]),)) for one in jobs]
             await self.passing.alone(alone, lane)
         else:
             log.error("poison", member=jobs[0].member, takeovers=held.claim.takeovers)
             await self.chunks.close_as_poison(jobs[0], lane)
-        return True
 
 
-def _of(one: Job, due: SliceDue) -> int:
-    """How many chunks the message is about."""
-    if due.chunks is not None or one.parent is not None:
-        return 1
-    return one.route.chunks[root_of(one.member)[1]]
+@asynccontextmanager
+async def _settling(held: Held) -> AsyncIterator[None]:
+    """Whatever goes wrong inside, every message that waits for the slice is given back."""
+    try:
+        yield
+    except BaseException:
+        await _requeue(held.messages)
+        raise
 
 
 async def _all(work: Iterable[Coroutine[None, None, T]]) -> list[T]:
@@ -136,3 +144,8 @@ async def _all(work: Iterable[Coroutine[None, None, T]]) -> list[T]:
 async def _ack(messages: Sequence[Incoming]) -> None:
     for message in messages:
         await message.ack()
+
+
+async def _requeue(messages: Sequence[Incoming]) -> None:
+    for message in messages:
+        await message.requeue()

@@ -26,7 +26,7 @@ class Tally:
     scale: float
     counts: Counter[tuple[Fate, str]] = field(default_factory=Counter)
     undelivered: list[Undelivered] = field(default_factory=list)
-    debts: dict[tuple[datetime, str], list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    debts: dict[tuple[datetime, str, bool, bool], list[bytes]] = field(default_factory=lambda: defaultdict(list))
     latency: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS) + 1))
     first_answer_at: datetime | None = None
     last_answer_at: datetime | None = None
@@ -46,6 +46,8 @@ class Tally:
         if isinstance(verdict, Delivered):
             self.counts[Fate.DELIVERED, ""] += 1
         elif isinstance(decision, Ended):
+            if decision.fate is Fate.EXPIRED:
+                decision = too_late(decision.reason, unknown=self.found.unknown)
             self.end(device.id, decision, verdict.since if isinstance(verdict, Unregistered) else None)
         else:
             self._owe(device.id, decision)
@@ -56,11 +58,12 @@ class Tally:
         self.undelivered.append(Undelivered(device=device, fate=ended.fate, reason=ended.reason, since=since))
 
     def _owe(self, device: bytes, later: Later) -> None:
-        due = self.now + rounded(later.wait, self.scale)
+        wait, stored = rounded(later.wait, self.scale)
+        due, unknown = self.now + wait, later.unknown or self.found.unknown
         if due > self.job.send.deadline:
-            self.end(device, too_late(later.reason, unknown=later.unknown))
+            self.end(device, too_late(later.reason, unknown=unknown))
         else:
-            self.debts[due, later.reason].append(device)
+            self.debts[due, later.reason, unknown, stored].append(device)
 
     def part(self) -> Part:
         """The chunk's part of a record."""
@@ -77,8 +80,8 @@ class Tally:
             counts=tuple(Count(fate=fate, reason=reason, n=n) for (fate, reason), n in sorted(self.counts.items())),
             undelivered=tuple(self.undelivered),
             owed=tuple(
-                Owed(step=step, due=due, reason=reason, devices=tuple(devices))
-                for step, ((due, reason), devices) in enumerate(debts)
+                Owed(step=step, due=due, reason=reason, unknown=unknown, stored=stored, devices=tuple(devices))
+                for step, ((due, reason, unknown, stored), devices) in enumerate(debts)
             ),
             latency=tuple(self.latency) if self.last_answer_at else (),
             looked_up_at=self.found.looked_up_at or self.now,
@@ -87,13 +90,16 @@ class Tally:
         )
 
 
-def rounded(wait: timedelta, scale: float) -> timedelta:
-    """A wished wait as it will really be: up to a step of the ladder, or to whole minutes above it; then scaled."""
+def rounded(wait: timedelta, scale: float) -> tuple[timedelta, bool]:
+    """A wished wait as it will really be, after the time scale, and whether it is longer than any wait queue.
+
+    Rounded up to a step of the ladder, or above it to whole minutes.
+    """
     step = step_for(wait, scale)
     if step is not None:
-        return step.ttl
+        return step.ttl, False
     grains = -(-wait // LONG_WAIT_GRAIN)
-    return grains * LONG_WAIT_GRAIN / scale
+    return grains * LONG_WAIT_GRAIN / scale, True
 
 
 def same_for_all(job: Job, found: Found, now: datetime, scale: float, ended: Ended) -> Part:

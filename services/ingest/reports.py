@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
-from shared.flow.plan import own_plan
 from shared.flow.record import Part
-from shared.flow.report import Outcomes, Report, State, fold, report
+from shared.flow.report import Outcomes, Report, State, own_report, report
 from shared.flow.send import Send
 from shared.runtime.clock import Time
 from shared.store.connection import Store
@@ -72,11 +71,7 @@ def _state(send: Send, parts: list[Part], stored: Report | None) -> State:
 
 
 def _own(send: Send, parts: list[Part]) -> Report:
-    """A small send is its own plan: one chunk for each route."""
-    if not parts:
-        return _empty(send, "accepted")
-    last = max(part.last_answer_at or part.looked_up_at for part in parts)
-    return report(own_plan(send), fold(parts), finished_at=last)
+    return own_report(send, parts) if parts else _empty(send, "accepted")
 
 
 def _empty(send: Send, state: State) -> Report:

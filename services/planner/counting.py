@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_hex
 from typing import Final
 
 import structlog
@@ -19,8 +20,10 @@ from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
 from shared.store.errors import Lost
 
-WHOLE: Final = ShardRange(0, 1 << 31)
 AT_ONCE: Final = 8
+EXPIRED: Final = (Fate.EXPIRED, "")
+UNKNOWN: Final = (Fate.FAILED, "unknown_outcome")
+"""What may have been delivered by the attempt before did not expire: nobody knows."""
 
 log = structlog.get_logger()
 
@@ -59,9 +62,8 @@ class Counting:
     async def _whole(self, send: Send, route: Route) -> int:
         audience = send.request.audience
         if not send.lists:
-            return await self.store.devices.count(send.app, route.variant, WHOLE, audience)
-        name = f"tokens/{route.variant}" if audience.tokens is not None else next(iter(send.lists))
-        lengths = send.lists.get(name, ())
+            return await self.store.devices.total(send.app, route.variant, audience)
+        lengths = send.lists.get(send.list_for(route.variant), ())
         pieces = [ListRange(part, 0, length) for part, length in enumerate(lengths)]
         planned = PlannedRoute(variant=route.variant, platform=route.platform, chunks=())
         return sum([await self._matched(send, planned, piece) for piece in pieces])
@@ -72,7 +74,9 @@ class Counting:
             route = plan.routes[route_number]
             chunk = int(member.rsplit("/", 1)[1])
             matched = await self._matched(send, route, chunk_of(route, number, chunk))
-            return await self._insert(expired(send, route.variant, route.platform, member, matched, self.clock.now()))
+            return await self._insert(
+                closed(send.app, route.variant, route.platform, member, matched, self.clock.now())
+            )
 
     async def _debt(self, send: Send, plan: Plan, debt: Debt, limit: asyncio.Semaphore) -> bool:
         async with limit:
@@ -81,8 +85,11 @@ class Counting:
                 return False
             owed = next((one for one in parent.owed if one.step == debt.step), None)
             matched = len(owed.devices) if owed else 0
+            fate = UNKNOWN if owed and owed.unknown else EXPIRED
             platform = platform_of(plan, debt.parent)
-            return await self._insert(expired(send, parent.variant, platform, debt.member, matched, self.clock.now()))
+            return await self._insert(
+                closed(send.app, parent.variant, platform, debt.member, matched, self.clock.now(), fate=fate)
+            )
 
     async def _matched(self, send: Send, route: PlannedRoute, where: ShardRange | ListRange) -> int:
         """How many devices a chunk covers now, under the send's filter."""
@@ -98,22 +105,24 @@ class Counting:
 
     async def _insert(self, part: Part) -> bool:
         try:
-            await self.store.records.insert(Record(id=part.member, at=self.clock.now(), parts=(part,)))
+            await self.store.records.insert(Record(id=part.member, by=token_hex(8), at=self.clock.now(), parts=(part,)))
         except Lost:
             return False
         return True
 
 
-def expired(send: Send, variant: str, platform: str, member: str, matched: int, now: datetime) -> Part:
+def closed(  # noqa: PLR0913  # a part is made of all of it
+    app: str, variant: str, platform: str, member: str, matched: int, now: datetime, *, fate: tuple[Fate, str] = EXPIRED
+) -> Part:
     """A closing part: so many devices, counted and not looked at one by one."""
     return Part(
         member=member,
         send=send_of(member),
-        app=send.app,
+        app=app,
         variant=variant,
         platform=platform,
         matched=matched,
-        counts=(Count(fate=Fate.EXPIRED, n=matched),) if matched else (),
+        counts=(Count(fate=fate[0], reason=fate[1], n=matched),) if matched else (),
         looked_up_at=now,
         closing=True,
     )

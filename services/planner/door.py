@@ -25,6 +25,8 @@ from shared.taking import Unreadable
 SIGNATURE: Final = "carillon-signature"
 """Header: the hex HMAC-SHA256 of the message body with the app's secret."""
 DIRECT_REPLY: Final = "amq.rabbitmq.reply-to"
+MOST_BYTES: Final = 32_000_000
+"""As over HTTP: a million recipients named by 30 bytes each."""
 MOST: Final = 1000
 """Commands in one bundle."""
 
@@ -49,6 +51,9 @@ class Door:
 
     async def read(self, incoming: Incoming) -> list[Read]:
         """Every command of a message. Raises `Unreadable`."""
+        if len(incoming.body) > MOST_BYTES:
+            message = f"the body has more than {MOST_BYTES:,} bytes"
+            raise Unreadable(message)
         commands = unpacked(incoming.body)
         app = named_app(commands)
         await self._authenticate(app, incoming)

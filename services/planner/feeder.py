@@ -101,7 +101,7 @@ class Feeder:
 
     async def feed(self) -> None:
         """One look: releases what the windows have room for."""
-        entries = {one.key: one for one in await self._store.schedule.unreleased(ACTIVE)}
+        entries = {one.key: one for lane in Lane for one in await self._store.schedule.unreleased(lane, ACTIVE)}
         for key in [key for key in self._active if key not in entries]:
             del self._active[key]
         queues: dict[tuple[str, Lane], list[Scheduled]] = defaultdict(list)

@@ -9,7 +9,6 @@ import structlog
 from services.planner.feeder import Feeder
 from services.planner.planning import Planning
 from services.planner.publishing import Publishing
-from shared.bus.errors import BusError
 from shared.bus.incoming import Incoming
 from shared.bus.topology import sends_queue
 from shared.flow.envelope import SendsDue, SliceDue
@@ -17,7 +16,6 @@ from shared.flow.lane import Lane
 from shared.flow.plan import own_plan
 from shared.flow.send import Send
 from shared.store.connection import Store
-from shared.store.errors import StoreAway
 from shared.taking import Source, Taking, read
 
 PREFETCH: Final = 20
@@ -51,19 +49,18 @@ class Intake:
             [piece for send in sends if send.small for piece in small_slices(send)], bundled=True
         )
         for send in sends:
-            if not send.small:
-                await self._plan(send)
+            if not send.small and not await self._planned(send):
+                await self.publishing.sends_later(send.lane, send.key)
 
-    async def _plan(self, send: Send) -> None:
-        """A send that cannot be planned for a reason of ours holds up no other: the sweep tries it again."""
+    async def _planned(self, send: Send) -> bool:
+        """A send that cannot be planned now holds up no other: it comes again alone."""
         try:
             await self.planning.plan(send)
-        except (BusError, StoreAway):
-            raise
         except Exception:
             log.exception("not_planned", send=send.key)
-            return
+            return False
         self.feeder.wake()
+        return True
 
 
 def small_slices(send: Send) -> list[tuple[str, Lane, SliceDue]]:

@@ -23,6 +23,8 @@ class Debt:
     parent: str
     step: int
     due: datetime
+    stored: bool = False
+    """No wait queue brings it: it is published when it is due, not only when it is late."""
 
     @property
     def slice(self) -> str:
@@ -33,6 +35,10 @@ class Debt:
     def member(self) -> str:
         """Its only chunk."""
         return member_id(self.slice, 0)
+
+    def wanted(self, patience: timedelta) -> datetime:
+        """From when on the sweep publishes it: a wait queue is given this long to bring it."""
+        return self.due if self.stored else self.due + patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ def still_open(plan: Plan, recorded: set[str], debts: Iterable[Debt]) -> Open:
 
 
 def to_publish(
-    plan: Plan, open_: Open, released: Mapping[str, int] | None, now: datetime
+    plan: Plan, open_: Open, released: Mapping[str, int] | None, now: datetime, patience: timedelta
 ) -> list[tuple[str, SliceDue]]:
     """The slices to put on the bus again, by platform: released ones with open chunks (all, if None), retries due."""
     undone = {member.rsplit("/", 1)[0] for member, _ in open_.firsts}
@@ -64,7 +70,8 @@ def to_publish(
         position[one.platform] = position.get(one.platform, 0) + 1
         if one.id in undone and (released is None or position[one.platform] <= released.get(one.platform, 0)):
             due.append((one.platform, SliceDue(id=one.id)))
-    return due + [(platform_of(plan, debt.parent), SliceDue(id=debt.slice)) for debt in open_.debts if debt.due <= now]
+    late = [debt for debt in open_.debts if debt.wanted(patience) <= now]
+    return due + [(platform_of(plan, debt.parent), SliceDue(id=debt.slice)) for debt in late]
 
 
 def platform_of(plan: Plan, member: str) -> str:
@@ -72,7 +79,15 @@ def platform_of(plan: Plan, member: str) -> str:
     return plan.routes[int(member.split(".", 3)[2])].platform
 
 
-def next_look(open_: Open, now: datetime, wait: timedelta, closes_at: datetime, scale: float) -> datetime:
-    """When to look again: after the wait, at the next debt that falls due, or when the send is to be closed."""
-    moments = [now + min(wait, LONGEST / scale), *(debt.due for debt in open_.debts if debt.due > now)]
+def next_look(open_: Open, now: datetime, wait: timedelta, patience: timedelta, closes_at: datetime) -> datetime:
+    """When to look again: after the wait, when the next debt is wanted, or when the send is to be closed.
+
+    Never sooner than the patience allows, but for the closing: each of many debts has a time of its own.
+    """
+    wanted = [debt.wanted(patience) for debt in open_.debts if debt.wanted(patience) > now]
+    moments = [now + wait, *(max(moment, now + patience) for moment in _earliest(wanted))]
     return max(min([*moments, closes_at]), now + timedelta(milliseconds=100))
+
+
+def _earliest(moments: list[datetime]) -> list[datetime]:
+    return [min(moments)] if moments else []

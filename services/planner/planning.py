@@ -14,8 +14,8 @@ from shared.flow.send import Route, Send
 from shared.runtime.clock import Clock
 from shared.store.connection import Store
 
-SAMPLES: Final = (256, 16, 1)
-"""The part of the shard range that is counted is one in so many, larger until it holds enough devices."""
+SAMPLES: Final = (256, 16)
+"""The part of the shard range that is counted is one in so many, then larger, until it holds enough devices."""
 ENOUGH: Final = 400
 """Devices in a sample; the estimate is then off by some 5 %, and a chunk with it."""
 
@@ -35,6 +35,8 @@ class Planning:
     async def plan(self, send: Send) -> Plan:
         """The plan of this send, on the schedule: ours, or the one of whoever was first."""
         plan = await self.store.plans.get(send.key)
+        if plan is not None and await self.store.reports.is_told(send.key):
+            return plan  # finished and off the schedule: a wake-up that came very late
         if plan is None:
             routes = tuple([await self._route(send, route) for route in send.routes])
             plan = await self.store.plans.insert(
@@ -58,14 +60,12 @@ class Planning:
 
     async def _estimate(self, send: Send, route: Route) -> int:
         """About how many devices the scan of a variant finds, from counting a sample of the shard range."""
-        counted = 0
         for share in SAMPLES:
-            counted = await self.store.devices.count(
-                send.app, route.variant, sample(send.key, share), send.request.audience
-            )
-            if counted >= ENOUGH or share == 1:
+            where = sample(send.key, share)
+            counted = await self.store.devices.count(send.app, route.variant, where, send.request.audience)
+            if counted >= ENOUGH:
                 return counted * share
-        return counted
+        return await self.store.devices.total(send.app, route.variant, send.request.audience)
 
 
 def sample(key: str, share: int) -> ShardRange:
@@ -77,7 +77,4 @@ def sample(key: str, share: int) -> ShardRange:
 
 def _lengths(send: Send, route: Route) -> Sequence[int] | None:
     """The lengths of the stored parts that this route walks, or None if it scans the registry."""
-    if not send.lists:
-        return None
-    name = f"tokens/{route.variant}" if send.request.audience.tokens is not None else next(iter(send.lists))
-    return send.lists.get(name, ())
+    return send.lists.get(send.list_for(route.variant), ()) if send.lists else None

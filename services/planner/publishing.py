@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from shared.bus.bundle import MOST
 from shared.bus.connection import Bus
+from shared.bus.delay import ladder, step_for, wait_queue
 from shared.bus.topology import DEFAULT, RESULTS, results_key, sends_queue, slices_queue
 from shared.flow.envelope import ChunksDone, SendsDue, SliceDue, SlicesDue
 from shared.flow.identity import split_send_key
@@ -14,6 +16,7 @@ from shared.flow.lane import Lane
 from shared.runtime.metrics import Metrics
 
 BUNDLE: Final = MOST
+LATER: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Publishing:
 
     bus: Bus
     metrics: Metrics
+    scale: float
 
     async def slices(self, due: Iterable[tuple[str, Lane, SliceDue]], *, bundled: bool) -> None:
         """Slices by platform and lane; bundled, up to 100 travel in one message."""
@@ -40,6 +44,12 @@ class Publishing:
         """Wakes a planner for these sends."""
         body = SendsDue(sends=tuple(keys)).model_dump_json()
         await self.bus.publish(DEFAULT, sends_queue(lane), body.encode())
+
+    async def sends_later(self, lane: Lane, key: str) -> None:
+        """Wakes a planner for this send after a while."""
+        step = step_for(LATER, self.scale) or ladder(self.scale)[-1]
+        body = SendsDue(sends=(key,)).model_dump_json()
+        await self.bus.publish(DEFAULT, wait_queue(sends_queue(lane), step), body.encode())
 
     async def again(self, lane: Lane, key: str) -> None:
         """Wakes a reporter: everything about this send is to be derived from the store afresh."""

@@ -4,14 +4,16 @@ Every accepted send is looked at once, when it is some seconds old. What is open
 all its records. So no lost queue, crash or dead letter leaves a send stuck.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
 from services.planner.counting import Counting
-from services.planner.mending import Debt, Open, next_look, still_open, to_publish
+from services.planner.mending import LONGEST, Debt, Open, next_look, still_open, to_publish
 from services.planner.planning import Planning
 from services.planner.publishing import Publishing
 from shared.bus.errors import BusError
@@ -27,9 +29,14 @@ from shared.store.schedule import Scheduled
 
 EVERY: Final = timedelta(seconds=5)
 LEAST_AGE: Final = timedelta(seconds=5)
-"""Never scaled: a send younger than this may not be visible in the store yet, and its time has passed for good."""
+"""Never scaled: a send younger than this is most likely still on its way."""
+LATE: Final = timedelta(minutes=2)
+"""Never scaled: sends are looked at a second time at this age, for a store so slow that an insert took longer than the
+first look waits. No insert is tried for longer than this."""
 LEAST_WAIT: Final = timedelta(seconds=2)
 """Never scaled: what is on its way is not published a second time sooner."""
+CLOSE_AGAIN: Final = timedelta(seconds=1)
+"""After closing, until what was closed is visible with majority."""
 START: Final = timedelta(days=29)
 """How far back the first sweep of all looks; no send lives longer."""
 PAGE: Final = 1000
@@ -55,32 +62,38 @@ class Sweep:
 
     async def run(self) -> None:
         """Sweeps until the process is asked to stop."""
+        first = max(self.clock.scaled(self.age), LEAST_AGE)
         while await self.life.pause(max(self.clock.scaled(EVERY), timedelta(milliseconds=500))):
-            try:
-                await self.accepted()
-                await self.scheduled()
-            except (BusError, StoreAway) as error:
-                log.warning("sweep_interrupted", error=type(error).__name__)
-            except Exception:
-                log.exception("sweep_failed")
+            await self._unharmed(lambda: self.accepted("accepted", first))
+            await self._unharmed(lambda: self.accepted("late", LATE))
+            await self._unharmed(self.scheduled)
+
+    async def _unharmed(self, work: Callable[[], Awaitable[None]]) -> None:
+        """What fails holds up nothing else."""
+        try:
+            await work()
+        except (BusError, StoreAway) as error:
+            log.warning("sweep_interrupted", error=type(error).__name__)
+        except Exception:
+            log.exception("sweep_failed")
 
     @property
     def patience(self) -> timedelta:
         """How long something may lie before it is looked at again."""
         return max(self.clock.scaled(self.age), LEAST_WAIT)
 
-    async def accepted(self) -> None:
-        """Moves the watermark on over the sends accepted meanwhile; the open ones go on the schedule."""
-        until = self.clock.now() - max(self.clock.scaled(self.age), LEAST_AGE)
+    async def accepted(self, mark: str, age: timedelta) -> None:
+        """Moves a watermark on over the sends that are so old by now; the open ones go on the schedule."""
+        until = self.clock.now() - age
         while not self.life.draining:
-            mark = await self.store.schedule.swept_until(until - START)
-            page = await self.store.sends.accepted_between(mark, until, PAGE)
-            after = page_end(page, until)
-            sends = [send for at, send in page if at <= after]
+            before = await self.store.schedule.swept_until(mark, until - START)
+            page = await self.store.sends.accepted_between(before, until, PAGE)
+            after = page_end([at for at, _ in page], until)
+            sends = [send for at, send in page if send is not None and at <= after]
             for send in await self._unsettled(sends):
                 await self.store.schedule.add(send, self.clock.now(), self.patience)
                 self.metrics.swept.labels("send").inc()
-            if not await self.store.schedule.sweep_on(mark, after) or after == until:
+            if not await self.store.schedule.sweep_on(mark, before, after) or after == until:
                 return
 
     async def _unsettled(self, sends: list[Send]) -> list[Send]:
@@ -100,7 +113,7 @@ class Sweep:
             entry = await self.store.schedule.due(self.clock.now(), LEASE)
             if entry is None:
                 return
-            await self.look(entry)
+            await self._unharmed(partial(self.look, entry))
 
     async def look(self, entry: Scheduled) -> None:
         """One send: finished, to be closed, or to be helped on."""
@@ -109,13 +122,8 @@ class Sweep:
             await self.store.schedule.remove(entry.key)
             return
         now = self.clock.now()
-        plan = own_plan(send) if send.small else await self.store.plans.get(send.key)
         closes_at = send.deadline + self.clock.scaled(CLOSING_GRACE)
-        if plan is None and now < closes_at:
-            plan = await self.planning.plan(send)
-            self.metrics.swept.labels("plan").inc()
-        elif plan is None:
-            plan = await self.counting.unplanned(send)
+        plan = await self._plan(send, late=now >= closes_at)
         recorded = await self.store.records.recorded_members(send.key)
         debts = [Debt(*one) for one in await self.store.records.debts(send.key)]
         open_ = still_open(plan, recorded, debts)
@@ -123,9 +131,16 @@ class Sweep:
             await self._finish(send, entry, len(recorded))
         elif now >= closes_at:
             await self.counting.close(send, plan, open_)
-            await self.store.schedule.check_again(entry.key, now, entry.wait, len(recorded))
+            await self.store.schedule.check_again(entry, now + CLOSE_AGAIN, entry.wait, len(recorded))
         else:
-            await self._help(send, plan, entry, open_, len(recorded), now)
+            await self._help(send, plan, entry, open_, len(recorded), closes_at)
+
+    async def _plan(self, send: Send, *, late: bool) -> Plan:
+        plan = own_plan(send) if send.small else await self.store.plans.get(send.key)
+        if plan is not None:
+            return plan
+        self.metrics.swept.labels("plan").inc()
+        return await (self.counting.unplanned(send) if late else self.planning.plan(send))
 
     async def _finish(self, send: Send, entry: Scheduled, recorded: int) -> None:
         """Everything has a record. A report that is not final yet, or was never told, is derived again."""
@@ -137,28 +152,31 @@ class Sweep:
         if send.small:
             await self.store.schedule.remove(send.key)
         else:
-            await self.store.schedule.check_again(entry.key, self.clock.now() + self.patience, entry.wait, recorded)
+            await self.store.schedule.check_again(entry, self.clock.now() + self.patience, entry.wait, recorded)
 
-    async def _help(self, send: Send, plan: Plan, entry: Scheduled, open_: Open, recorded: int, now: datetime) -> None:
-        """Publishes again what lies still; a send that moves on is left alone but for retries that are due."""
-        moving = recorded > entry.seen
+    async def _help(
+        self, send: Send, plan: Plan, entry: Scheduled, open_: Open, recorded: int, closes_at: datetime
+    ) -> None:
+        """Publishes again what lies still; a send that moves on is left alone but for retries that are late."""
+        now, moving = self.clock.now(), recorded > entry.seen
         wanted = Open((), open_.debts) if moving else open_
-        released = None if send.small else entry.released
-        due = to_publish(plan, wanted, released, now)
+        due = to_publish(plan, wanted, None if send.small else entry.released, now, self.patience)
         await self.publishing.slices([(platform, send.lane, one) for platform, one in due], bundled=send.small)
         self.metrics.swept.labels("slice").inc(len(due))
         if due:
             log.info("swept", send=send.key, slices=len(due), moving=moving)
-        wait = self.patience if moving else entry.wait * 2
-        closes_at = send.deadline + self.clock.scaled(CLOSING_GRACE)
-        again = next_look(open_, now, wait if moving else entry.wait, closes_at, self.clock.scale)
-        await self.store.schedule.check_again(entry.key, again, wait, recorded)
+        longest = self.clock.scaled(LONGEST)
+        again = next_look(open_, now, min(entry.wait, longest), self.patience, closes_at)
+        wait = self.patience if moving else min(entry.wait * 2, longest)
+        await self.store.schedule.check_again(entry, again, wait, recorded)
 
 
-def page_end(page: list[tuple[datetime, Send]], until: datetime) -> datetime:
-    """How far a page reaches: all the way if it is not full, else short of its last moment, which may go on."""
-    if len(page) < PAGE:
+def page_end(moments: Sequence[datetime], until: datetime) -> datetime:
+    """How far a page of sends reaches: all the way if it is not full, else short of its last moment, which may go on.
+
+    A page of a single moment is all there is of it: more sends than a page in one millisecond are not accepted.
+    """
+    if len(moments) < PAGE:
         return until
-    last = page[-1][0]
-    earlier = [at for at, _ in page if at < last]
-    return earlier[-1] if earlier else last
+    earlier = [moment for moment in moments if moment < moments[-1]]
+    return earlier[-1] if earlier else moments[-1]

@@ -29,7 +29,7 @@ async def main(process: Process[PlannerSettings]) -> None:
 async def run(on: Foundation, settings: PlannerSettings) -> None:
     """Everything a planner does, until asked to stop."""
     age = timedelta(seconds=settings.sweep_seconds)
-    publishing = Publishing(on.bus, on.metrics)
+    publishing = Publishing(on.bus, on.metrics, settings.time_scale)
     planning = Planning(on.store, on.clock, settings.chunk_size, max(on.clock.scaled(age), LEAST_WAIT))
     feeder = Feeder(on.store, on.bus, publishing, settings.slices_per_worker)
     intake = Intake(on.store, on.taking("sends"), planning, publishing, feeder)

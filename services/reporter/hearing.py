@@ -1,6 +1,6 @@
 """Hears results: derives what follows from their records, marks sends as dirty, and acks when that is done."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,9 +11,7 @@ from shared.bus.incoming import Incoming
 from shared.bus.topology import results_queue
 from shared.flow.envelope import ChunksDone
 from shared.flow.lane import Lane
-from shared.flow.plan import own_plan
-from shared.flow.record import Part
-from shared.flow.report import Report, fold, report
+from shared.flow.report import own_report
 from shared.flow.send import Send
 from shared.store.connection import Store
 from shared.taking import Source, Taking, read
@@ -58,7 +56,7 @@ class Hearing:
         """Their reports are derived at every look; here it only matters whether they have just been finished."""
         by_key = {send.key: send for send in sends}
         parts = await self.store.records.of_sends(by_key)
-        reports = [(key, _own(send, parts[key])) for key, send in by_key.items()]
+        reports = [(key, own_report(send, parts[key])) for key, send in by_key.items()]
         await self.feedback.finished((key, one) for key, one in reports if one.state == "finished")
 
     async def _again(self, key: str) -> None:
@@ -71,7 +69,3 @@ class Hearing:
             return
         await self.deriving.derive_unheard(key)
         await self._sends([key], small=send.small)
-
-
-def _own(send: Send, parts: Sequence[Part]) -> Report:
-    return report(own_plan(send), fold(parts), finished_at=max((p.looked_up_at for p in parts), default=None))

@@ -90,13 +90,13 @@ def topology(platforms: Iterable[str], scale: float = 1) -> Topology:
     waits = tuple({queue.name: queue for target in work for queue in _waits(target, scale)}.values())
     return Topology(
         exchanges=tuple(Exchange(name) for name in (SENDS, RESULTS, FEEDBACK, DEAD)),
-        queues=(_dead_letters(), *(_work(name) for name in work), *(_results(lane) for lane in Lane), *waits),
+        queues=(_dead_letters(), *(_work(name) for name in (COMMANDS, *work)), *(_results(lane) for lane in Lane), *waits),
     )
 
 
 def work_queues(platforms: Iterable[str]) -> list[str]:
     """The queues whose messages can be made to wait."""
-    return [COMMANDS, *map(sends_queue, Lane), *(slices_queue(name, lane) for name in platforms for lane in Lane)]
+    return [*map(sends_queue, Lane), *(slices_queue(name, lane) for name in platforms for lane in Lane)]
 
 
 def sends_queue(lane: Lane) -> str:

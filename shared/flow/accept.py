@@ -20,7 +20,7 @@ Source = Literal["http", "amqp"]
 MessageCheck = Callable[[Message, dict[str, Sequence[Any]]], Sequence[Problem]]
 """What is wrong with a message for the settings of these variants, by platform; pointers start at the message."""
 UNREAD: Final = SendRequest(audience=Audience(devices=("0" * 24,)), message=Message())
-"""Stands in a rejected send for a request that could not be read. It is never planned; were it, it reaches nobody."""
+"""Stands in a rejected send for its request, which may be of any size. It is never planned, and reaches nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
     return Send(
         key=key,
         app=app,
-        request=request.model_copy(update={"audience": cut_down(audience, NAMED_INLINE)}),
+        request=UNREAD if problems else request.model_copy(update={"audience": cut_down(audience, NAMED_INLINE)}),
         lane=lane_for(audience.named, request.lane),
         routes=() if problems else tuple(Route(variant=one.variant, platform=one.platform) for one in targets),
         small=audience.named is not None and audience.named <= NAMED_INLINE,

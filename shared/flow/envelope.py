@@ -22,7 +22,7 @@ class SliceDue(Travelling):
     """One slice to work. `chunks` narrows it to those chunks (a slice that killed workers goes chunk by chunk)."""
 
     id: str
-    chunks: tuple[int, ...] | None = None
+    chunks: tuple[int, ...] | None = Field(default=None, min_length=1)
 
 
 class SlicesDue(Travelling):

@@ -4,7 +4,6 @@ A plan is inserted once and never changed; every slice id, bound and number of c
 a scan of the shard range, cut at `bounds`, or a walk over stored lists, cut into pieces of one part each.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -150,11 +149,6 @@ def own_plan(send: Send) -> Plan:
     return Plan(
         key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline, routes=routes
     )
-
-
-def slice_at(bounds: Sequence[int], shard: int) -> int:
-    """The number of the slice that holds a shard."""
-    return bisect_right(bounds, shard) - 1
 
 
 def _share(low: int, high: int, n: int, of: int) -> int:

@@ -37,6 +37,8 @@ class Owed(Travelling):
     due: datetime
     reason: str
     devices: tuple[bytes, ...]
+    unknown: bool = Field(default=False, description="they may have been delivered already")
+    stored: bool = Field(default=False, description="no wait queue is long enough: the sweep publishes it when due")
 
 
 class Part(Travelling):
@@ -72,5 +74,6 @@ class Record(Travelling):
 
     v: Literal[1] = 1
     id: str = Field(description="the first member")
+    by: str = Field(description="a mark of the one insert, so that its repetition knows itself")
     at: datetime
     parts: tuple[Part, ...]

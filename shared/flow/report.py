@@ -9,8 +9,9 @@ from typing import Literal
 from pydantic import Field
 
 from shared.flow.model import Travelling
-from shared.flow.plan import Plan
+from shared.flow.plan import Plan, own_plan
 from shared.flow.record import Part
+from shared.flow.send import Send
 from shared.flow.verdict import Fate
 
 State = Literal["accepted", "running", "finished", "rejected"]
@@ -133,6 +134,13 @@ def report(plan: Plan, recorded: Sum, *, finished_at: datetime | None = None) ->
         last_answer_at=total.last_answer_at,
         finished_at=finished_at if finished else None,
     )
+
+
+def own_report(send: Send, parts: Iterable[Part]) -> Report:
+    """The report of a small send, which is its own plan: finished when the last of its chunks was looked up."""
+    known = list(parts)
+    last = max((part.last_answer_at or part.looked_up_at for part in known), default=None)
+    return report(own_plan(send), fold(known), finished_at=last)
 
 
 def _outcomes(total: Sum, where: tuple[str, str] | None) -> Outcomes:

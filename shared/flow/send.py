@@ -102,10 +102,9 @@ class Send(Travelling):
         """What the store calls the list of this name."""
         return f"{self.key}/{name}"
 
-    @property
-    def closes_at(self) -> datetime:
-        """When what is still open is closed by counting."""
-        return self.deadline + CLOSING_GRACE
+    def list_for(self, variant: str) -> str:
+        """The name of the stored list that a route to this variant walks; only for a send that has lists."""
+        return f"tokens/{variant}" if self.request.audience.tokens is not None else next(iter(self.lists))
 
 
 def deadline_of(request: SendRequest, accepted_at: datetime) -> datetime:

@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -13,6 +13,8 @@ from shared.flow.message import Message
 from shared.flow.send import Problem
 from shared.providers.contract import Provider, VariantSettings
 from shared.providers.pointer import pointer
+
+MOST_PROBLEMS: Final = 100
 
 
 @cache
@@ -45,8 +47,8 @@ def check_message(message: Message, targets: dict[str, Sequence[VariantSettings]
 
 
 def problems_of(error: ValidationError, prefix: str = "") -> list[Problem]:
-    """A pydantic error as problems by JSON pointer (RFC 6901); never repeats the rejected value."""
+    """A pydantic error as problems by JSON pointer (RFC 6901), the first 100; never repeats the rejected value."""
     return [
         Problem(pointer=prefix + pointer(*(part for part in one["loc"] if part != "[key]")), detail=one["msg"])
-        for one in error.errors(include_url=False, include_input=False, include_context=False)
+        for one in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_PROBLEMS]
     ]

@@ -1,7 +1,7 @@
 """Claims: who works which slice until when. An economy, not a fence: the books hold without them.
 
-{_id, members: [slice ids], owner, until, takeovers, seen}; a slice is in one claim only (unique index on members).
-`takeovers` counts claims that ran out and were taken over without a new record; handing back does not count.
+{_id, members: [chunks], owner, until, takeovers}; a chunk is in one claim only (unique index on members).
+`takeovers` counts claims that ran out and were taken over with the same chunks open; handing back does not count.
 """
 
 import secrets
@@ -25,15 +25,13 @@ class Claim:
     id: str
     members: tuple[str, ...]
     takeovers: int = 0
-    seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Somebody else's live claim stands in the way until then; `overlap` if it does not cover the same slices."""
+class HeldByAnother:
+    """A live claim on one of these chunks stands in the way until then."""
 
     until: datetime
-    overlap: bool
 
 
 class Claims:
@@ -52,55 +50,49 @@ class Claims:
         """Makes the indexes."""
         await self._claims.create_indexes(list(self.INDEXES))
 
-    async def take(self, slices: Sequence[str], owner: str, now: datetime, until: datetime) -> Claim | Held:
-        """Claims these slices together, or says who stands in the way. `now` and `until` are the store's time."""
-        for _ in range(len(slices) + 2):
-            claim = Claim(secrets.token_hex(8), tuple(slices))
+    async def take(self, chunks: Sequence[str], owner: str, now: datetime, until: datetime) -> Claim | HeldByAnother:
+        """Claims these chunks together, or says who stands in the way. `now` and `until` are the store's time."""
+        for _ in range(len(chunks) + 2):
+            claim = Claim(secrets.token_hex(8), tuple(chunks))
             try:
                 await self._claims.insert_one(
                     {
                         "_id": claim.id,
-                        "members": list(slices),
+                        "members": list(chunks),
                         "owner": owner,
                         "until": until,
                         "takeovers": 0,
-                        "seen": 0,
                     }
                 )
             except DuplicateKeyError:
-                found = await self._claims.find({"members": {"$in": list(slices)}}).to_list(None)
+                found = await self._claims.find({"members": {"$in": list(chunks)}}).to_list(None)
                 live = [one for one in found if one["until"] > now]
                 if live:
-                    overlap = len(found) > 1 or set(found[0]["members"]) != set(slices)
-                    return Held(max(one["until"] for one in live), overlap)
-                taken = await self._take_over(found, slices, owner, until)
+                    return HeldByAnother(max(one["until"] for one in live))
+                taken = await self._take_over(found, chunks, owner, until)
                 if taken is not None:
                     return taken
             else:
                 return claim
-        return Held(now, overlap=len(slices) > 1)
+        return HeldByAnother(now)
 
     async def _take_over(
-        self, found: list[dict[str, Any]], slices: Sequence[str], owner: str, until: datetime
+        self, found: list[dict[str, Any]], chunks: Sequence[str], owner: str, until: datetime
     ) -> Claim | None:
-        """Takes a run-out claim whole if it covers the same slices, else clears ours out of it; None: try again."""
+        """Takes a run-out claim whole if it covers the same chunks, else clears ours out of it; None: try again."""
         for old in found:
             same = {"_id": old["_id"], "owner": old["owner"], "until": old["until"], "members": old["members"]}
             died = 0 if old.get("handed_back") else 1
-            if set(old["members"]) == set(slices):
+            if set(old["members"]) == set(chunks):
                 ours = {"$set": {"owner": owner, "until": until}, "$unset": {"handed_back": ""}}
                 done = await self._claims.update_one(same, {**ours, "$inc": {"takeovers": died}})
                 if done.modified_count:
-                    return Claim(old["_id"], tuple(slices), old["takeovers"] + died, old.get("seen", 0))
-            elif set(old["members"]) <= set(slices):
+                    return Claim(old["_id"], tuple(chunks), old["takeovers"] + died)
+            elif set(old["members"]) <= set(chunks):
                 await self._claims.delete_one(same)
             else:
-                await self._claims.update_one(same, {"$pullAll": {"members": list(slices)}})
+                await self._claims.update_one(same, {"$pullAll": {"members": list(chunks)}})
         return None
-
-    async def progressed(self, claim: Claim, records: int) -> None:
-        """The slice has gained records since the last take-over: it is no poison."""
-        await self._claims.update_one({"_id": claim.id}, {"$set": {"takeovers": 0, "seen": records}})
 
     async def renew(self, owner: str, claims: Iterable[str], until: datetime) -> set[str]:
         """Prolongs the claims of a process, all in one go; returns those that are no longer its own."""

@@ -26,6 +26,7 @@ PROFILE: Final = ("user", "tags", "attributes", "locale", "zone")
 """What a registration may say beside the token; what it leaves out stays as it was, null removes it."""
 ATTEMPTS: Final = 5
 """Two registrations at once may collide on a unique index this often before it is reported."""
+PIECES: Final = 64
 LOOKED_UP: Final = {"token": 1, "user": 1}
 
 
@@ -145,18 +146,23 @@ class Devices:
     ) -> list[Device]:
         """These devices, as far as they are registered, fit the tags and still belong to one of the users."""
         still = {} if users is None else {"user": {"$in": list(users)}}
-        return await self._found({**_base(app, variant), "_id": {"$in": list(ids)}, **still, **_tags(tags)})
+        query = {**_base(app, variant), "_id": {"$in": list(ids)}, **still, **_tags(tags)}
+        return await self._found(query, hint="_id_")  # else the users' index is tried, and a user may have many
 
     async def registered(self, app: str, variant: str, ids: Sequence[bytes]) -> set[bytes]:
         """Which of these are registered and not retired, whoever they belong to."""
         found = self._devices.find({**_base(app, variant), "_id": {"$in": list(ids)}}, {"_id": 1})
         return {bytes(one["_id"]) async for one in found}
 
-    async def count(self, app: str, variant: str, where: ShardRange, audience: Audience, limit: int = 0) -> int:
-        """How many devices a scan of this range finds; stops at `limit` if one is given."""
+    async def count(self, app: str, variant: str, where: ShardRange, audience: Audience) -> int:
+        """How many devices a scan of this range finds."""
         query = scan_filter(app, variant, where, audience)
-        options: dict[str, Any] = {"limit": limit} if limit else {}
-        return await self._devices.count_documents(query, **options)
+        return await self._devices.count_documents(query)
+
+    async def total(self, app: str, variant: str, audience: Audience) -> int:
+        """How many devices a scan of the whole range finds; in pieces, none of which takes too long for the store."""
+        pieces = [ShardRange(SHARDS * n // PIECES, SHARDS * (n + 1) // PIECES) for n in range(PIECES)]
+        return sum([await self.count(app, variant, piece, audience) for piece in pieces])
 
     async def retire(self, app: str, retirements: Iterable[Retirement], now: datetime) -> int:
         """Takes devices out of service softly, unless they registered again since; returns how many went."""
@@ -171,9 +177,9 @@ class Devices:
             return 0
         return (await self._devices.bulk_write(operations, ordered=False)).modified_count
 
-    async def _found(self, query: dict[str, Any]) -> list[Device]:
-        found = await self._devices.find(query, LOOKED_UP, batch_size=5000).to_list(None)
-        return [Device(one["_id"], one.get("token", ""), one.get("user")) for one in found]
+    async def _found(self, query: dict[str, Any], hint: str | None = None) -> list[Device]:
+        found = await self._devices.find(query, LOOKED_UP, batch_size=5000, hint=hint).to_list(None)
+        return [Device(one["_id"], one["token"], one.get("user")) for one in found]
 
 
 def token_key(variant: str, token: str) -> bytes:

@@ -11,13 +11,18 @@ Anything that PyMongo raises means: the store is away or slow; try later.
 
 from typing import Final
 
-from pymongo.errors import BulkWriteError, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 
 StoreAway = PyMongoError
 """Try later: what a caller that can wait catches."""
 
 
 DUPLICATE_KEY: Final = 11000
+
+
+def is_outage(error: PyMongoError) -> bool:
+    """Whether trying again may help: the store is away, slow or electing. Anything else fails again."""
+    return error.timeout or isinstance(error, ConnectionFailure) or error.has_error_label("RetryableWriteError")
 
 
 def only_duplicates(error: BulkWriteError) -> bool:

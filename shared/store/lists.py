@@ -32,15 +32,6 @@ class Lists:
             lengths.append(len(part))
         return lengths
 
-    async def lengths(self, name: str, count: int) -> list[int]:
-        """The lengths of the parts of a list that has so many."""
-        pipeline: list[dict[str, Any]] = [
-            {"$match": {"_id": {"$in": [f"{name}/{number}" for number in range(count)]}}},
-            {"$project": {"length": {"$size": "$values"}}},
-        ]
-        found = {one["_id"]: one["length"] for one in await (await self._lists.aggregate(pipeline)).to_list()}
-        return [found.get(f"{name}/{number}", 0) for number in range(count)]
-
     async def read(self, name: str, part: int, start: int, end: int) -> list[str]:
         """Positions `start` to `end` of a part; empty if the list is gone."""
         if end <= start:  # $slice takes no length of 0
@@ -56,5 +47,4 @@ class Lists:
                 audience.tokens.get(variant, ()) if audience.tokens is not None else audience.users or audience.devices
             )
             return list((own or ())[where.start : where.end])
-        name = f"tokens/{variant}" if audience.tokens is not None else next(iter(send.lists))
-        return await self.read(send.list_name(name), where.part, where.start, where.end)
+        return await self.read(send.list_name(send.list_for(variant)), where.part, where.start, where.end)

@@ -1,6 +1,6 @@
 """Chunk records: a chunk is closed by one insert, and the first insert wins.
 
-{_id: first member, at, members: [...], sends: [...], parts: [{member, send, app, variant, platform, matched, ...}]}
+{_id: first member, by, at, members: [...], sends: [...], parts: [{member, send, app, variant, platform, matched, ...}]}
 `members` has a unique index across all records, so no chunk can be closed twice, in a bundle or alone.
 """
 
@@ -36,19 +36,23 @@ class Records:
         await self._records.create_indexes(list(self.INDEXES))
 
     async def insert(self, record: Record) -> None:
-        """Closes the record's chunks with majority. Raises `Lost` with the members that were closed before."""
+        """Closes the record's chunks with majority; may be repeated after an outcome that is unknown.
+
+        Raises `Lost` with the members that another record closed before.
+        """
+        document = {
+            "_id": record.id,
+            "by": record.by,
+            "at": record.at,
+            "members": [part.member for part in record.parts],
+            "sends": sorted({part.send for part in record.parts}),
+            "parts": [part.model_dump(mode="python") for part in record.parts],
+        }
         try:
-            await self._records.insert_one(
-                {
-                    "_id": record.id,
-                    "at": record.at,
-                    "members": [part.member for part in record.parts],
-                    "sends": sorted({part.send for part in record.parts}),
-                    "parts": [part.model_dump(mode="python") for part in record.parts],
-                }
-            )
+            await self._records.insert_one(document)
         except DuplicateKeyError as error:
-            raise Lost(await self.closed(part.member for part in record.parts)) from error
+            if await self._durable.find_one({"_id": record.id, "by": record.by}, {"_id": 1}) is None:
+                raise Lost(await self.closed(part.member for part in record.parts)) from error
 
     async def closed(self, members: Iterable[str]) -> set[str]:
         """Which of these chunks have a record."""
@@ -106,16 +110,16 @@ class Records:
                 ids[send].add(one["_id"])
         return ids
 
-    async def read(self, records: Iterable[str]) -> list[Part]:
-        """Everything that these records say."""
+    async def read(self, records: Iterable[str]) -> dict[str, list[Part]]:
+        """Everything that these records say, by record; one that is not visible with majority yet is left out."""
         found = self._durable.find({"_id": {"$in": list(records)}}, {"parts": 1})
-        return [Part.model_validate(part) for one in await found.to_list(None) for part in one["parts"]]
+        return {one["_id"]: [Part.model_validate(part) for part in one["parts"]] for one in await found.to_list(None)}
 
-    async def debts(self, send: str) -> list[tuple[str, int, datetime]]:
-        """Member, step and due time of every retry that a send's records name."""
+    async def debts(self, send: str) -> list[tuple[str, int, datetime, bool]]:
+        """Of every retry that a send's records name: member, step, due time, and whether no wait queue brings it."""
         found = self._durable.find({"sends": send, "parts.owed.0": {"$exists": True}}, LISTS)
         return [
-            (part["member"], debt["step"], debt["due"])
+            (part["member"], debt["step"], debt["due"], debt["stored"])
             for one in await found.to_list(None)
             for part in one["parts"]
             if part["send"] == send

@@ -1,6 +1,6 @@
 """The schedule: sends that are still owed something, when to look at them again, and how far they are released.
 
-{_id: send key, app, lane, small, check_at, wait, closes_at, released: {platform: slices}}
+{_id: send key, app, lane, small, check_at, wait, seen, released: {platform: slices}, feeding: while slices wait}
 A send is here from its plan on (a small one only if a sweep found it open) until everything has a record.
 """
 
@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from pymongo import IndexModel, ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError
 
 from shared.flow.identity import split_send_key
 from shared.flow.lane import Lane
@@ -26,8 +25,8 @@ class Scheduled:
     lane: Lane
     small: bool
     check_at: datetime
+    """When to look; for one that was taken, when another planner may."""
     wait: timedelta
-    closes_at: datetime
     released: dict[str, int]
     seen: int = 0
     """How many chunks had a record at the last look."""
@@ -36,7 +35,10 @@ class Scheduled:
 class Schedule:
     """The collection `schedule`, and the watermark up to which sends were swept once (`sweeps`)."""
 
-    INDEXES: Final = (IndexModel([("check_at", 1)]),)
+    INDEXES: Final = (
+        IndexModel([("check_at", 1)]),
+        IndexModel([("feeding", 1), ("lane", 1), ("_id", 1)], partialFilterExpression={"feeding": True}),
+    )
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._schedule = database["schedule"]
@@ -48,25 +50,20 @@ class Schedule:
 
     async def add(self, send: Send, check_at: datetime, wait: timedelta) -> None:
         """Puts a send on the schedule; one that is on it stays as it is."""
-        await self._schedule.update_one(
-            {"_id": send.key},
-            {
-                "$setOnInsert": {
-                    "app": send.app, "lane": str(send.lane), "small": send.small, "check_at": check_at,
-                    "wait": wait.total_seconds(), "closes_at": send.closes_at, "released": {},
-                }
-            },
-            upsert=True,
-        )  # fmt: skip
+        entry = {
+            "app": send.app,
+            "lane": str(send.lane),
+            "small": send.small,
+            "check_at": check_at,
+            "wait": wait.total_seconds(),
+            "released": {},
+        }
+        feeding = {} if send.small else {"feeding": True}
+        await self._schedule.update_one({"_id": send.key}, {"$setOnInsert": entry | feeding}, upsert=True)
 
-    async def get(self, key: str) -> Scheduled | None:
-        """One entry."""
-        found = await self._schedule.find_one({"_id": key})
-        return _scheduled(found) if found else None
-
-    async def unreleased(self, limit: int) -> list[Scheduled]:
-        """Across apps, for the feeder: planned sends with slices not yet on the bus."""
-        found = self._schedule.find({"small": False, "done": {"$ne": True}}).limit(limit)
+    async def unreleased(self, lane: Lane, limit: int) -> list[Scheduled]:
+        """Across apps, for the feeder: planned sends with slices that are not on the bus or not worked yet."""
+        found = self._schedule.find({"feeding": True, "lane": str(lane)}).sort("_id", 1).limit(limit)
         return [_scheduled(one) for one in await found.to_list(None)]
 
     async def release(self, key: str, platform: str, before: int, after: int) -> bool:
@@ -79,7 +76,7 @@ class Schedule:
 
     async def released_all(self, key: str) -> None:
         """Every slice of this send has been on the bus: the feeder need not look at it again."""
-        await self._schedule.update_one({"_id": key}, {"$set": {"done": True}})
+        await self._schedule.update_one({"_id": key}, {"$unset": {"feeding": ""}})
 
     async def due(self, now: datetime, lease: timedelta) -> Scheduled | None:
         """Across apps, for the sweep: takes one send whose time has come; other planners see it after `lease` again."""
@@ -87,14 +84,18 @@ class Schedule:
             {"check_at": {"$lte": now}},
             {"$set": {"check_at": now + lease}},
             sort=[("check_at", 1)],
-            return_document=ReturnDocument.BEFORE,
+            return_document=ReturnDocument.AFTER,
         )
         return _scheduled(found) if found else None
 
-    async def check_again(self, key: str, at: datetime, wait: timedelta, seen: int) -> None:
-        """Looks at this send again then; `seen` is how many chunks have a record now."""
+    async def check_again(self, entry: Scheduled, at: datetime, wait: timedelta, seen: int) -> None:
+        """Looks at this send again then, or sooner if a worker asked for that since it was taken.
+
+        `seen` is how many chunks have a record now.
+        """
+        earlier = {"$cond": [{"$eq": ["$check_at", entry.check_at]}, at, {"$min": ["$check_at", at]}]}
         await self._schedule.update_one(
-            {"_id": key}, {"$set": {"check_at": at, "wait": wait.total_seconds(), "seen": seen}}
+            {"_id": entry.key}, [{"$set": {"check_at": earlier, "wait": wait.total_seconds(), "seen": seen}}]
         )
 
     async def check_by(self, send: Send, at: datetime, wait: timedelta) -> None:
@@ -106,26 +107,28 @@ class Schedule:
         """Nothing is owed to this send any more."""
         await self._schedule.delete_one({"_id": key})
 
-    async def swept_until(self, start: datetime) -> datetime:
+    async def swept_until(self, mark: str, start: datetime) -> datetime:
         """Across apps: sends accepted up to this moment were looked at once; `start` if there was no sweep yet."""
-        found = await self._sweeps.find_one({"_id": "accepted"})
-        if found is None:
-            try:
-                await self._sweeps.insert_one({"_id": "accepted", "until": start})
-            except DuplicateKeyError:
-                return await self.swept_until(start)
-            return start
-        until: datetime = found["until"]
+        found = await self._sweeps.find_one_and_update(
+            {"_id": mark}, {"$setOnInsert": {"until": start}}, upsert=True, return_document=ReturnDocument.AFTER
+        )
+        until: datetime = found["until"] if found else start
         return until
 
-    async def sweep_on(self, before: datetime, after: datetime) -> bool:
+    async def sweep_on(self, mark: str, before: datetime, after: datetime) -> bool:
         """Moves the watermark on; False if another planner did."""
-        done = await self._sweeps.update_one({"_id": "accepted", "until": before}, {"$set": {"until": after}})
+        done = await self._sweeps.update_one({"_id": mark, "until": before}, {"$set": {"until": after}})
         return done.modified_count == 1
 
 
 def _scheduled(found: dict[str, Any]) -> Scheduled:
     return Scheduled(
-        found["_id"], split_send_key(found["_id"])[0], Lane(found["lane"]), found["small"], found["check_at"],
-        timedelta(seconds=found["wait"]), found["closes_at"], dict(found["released"]), found.get("seen", 0),
-    )  # fmt: skip
+        key=found["_id"],
+        app=split_send_key(found["_id"])[0],
+        lane=Lane(found["lane"]),
+        small=found["small"],
+        check_at=found["check_at"],
+        wait=timedelta(seconds=found["wait"]),
+        released=dict(found["released"]),
+        seen=found.get("seen", 0),
+    )

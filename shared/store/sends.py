@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
+from pydantic import ValidationError
 from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError
@@ -14,6 +16,8 @@ from pymongo.read_concern import ReadConcern
 
 from shared.flow.send import Send
 from shared.store.errors import only_duplicates
+
+log = structlog.get_logger()
 
 
 class Sends:
@@ -61,12 +65,25 @@ class Sends:
         found = self._sends.find({"app": app, **older}, {"body": 1}).sort([("accepted_at", -1), ("_id", -1)])
         return [Send.model_validate_json(one["body"]) for one in await found.limit(limit).to_list(None)]
 
-    async def accepted_between(self, after: datetime, until: datetime, limit: int) -> list[tuple[datetime, Send]]:
-        """Across apps, for the sweep: sends accepted in `(after, until]`, oldest first, rejected ones left out."""
+    async def accepted_between(
+        self, after: datetime, until: datetime, limit: int
+    ) -> list[tuple[datetime, Send | None]]:
+        """Across apps, for the sweep: sends accepted in `(after, until]`, oldest first, rejected ones left out.
+
+        None stands for one that this version cannot read: it must not hold up the others.
+        """
         found = self._durable.find(
             {"accepted_at": {"$gt": after, "$lte": until}, "rejected": False}, {"body": 1, "accepted_at": 1}
         ).sort("accepted_at", 1)
-        return [(one["accepted_at"], Send.model_validate_json(one["body"])) async for one in found.limit(limit)]
+        return [(one["accepted_at"], _readable(one)) async for one in found.limit(limit)]
+
+
+def _readable(found: dict[str, Any]) -> Send | None:
+    try:
+        return Send.model_validate_json(found["body"])
+    except ValidationError:
+        log.exception("send_unreadable", send=found["_id"])
+        return None
 
 
 def _document(send: Send) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Started marks: for sends with `duplicates: never`, an insert before the first byte.
 
-{_id: member, send, at}. A duplicate key, also one's own, means: it may have been sent, never send it again.
+{_id: member, by, send, at}. A duplicate key, also one's own, means: it may have been sent, never send it again.
 """
 
 from collections.abc import Sequence
@@ -27,13 +27,17 @@ class Started:
         """Makes the indexes."""
         await self._started.create_indexes(list(self.INDEXES))
 
-    async def mark(self, members: Sequence[str], now: datetime) -> set[str]:
-        """Marks chunks as started; returns those that may be sent now (they were not marked before)."""
+    async def mark(self, members: Sequence[str], by: str, now: datetime) -> set[str]:
+        """Marks chunks as started; returns those that may be sent now: not marked before, unless by this very call.
+
+        `by` names the call, so that it may be repeated after an outcome that is unknown.
+        """
         fresh = set()
         for member in members:
             try:
-                await self._started.insert_one({"_id": member, "send": send_of(member), "at": now})
+                await self._started.insert_one({"_id": member, "by": by, "send": send_of(member), "at": now})
             except DuplicateKeyError:
-                continue
+                if await self._started.find_one({"_id": member, "by": by}, {"_id": 1}) is None:
+                    continue
             fresh.add(member)
         return fresh

@@ -11,6 +11,6 @@ dialing      DNS, proxy, TLS: how a connection is had; `proxy` says through whom
 protocol     between a socket and a connection
 connection   the protocol itself: `inbound` reads, `outbound` writes, `peer` holds what the other side allows
 streams      what is open on a connection, and when it runs out
-columns      a run of requests as bytes, column by column; `header_block` is its HPACK
+columns      a run of requests as bytes, column by column; `header_block` is its HPACK, `block_reader` that of answers
 frames       the shapes of RFC 9113
 """

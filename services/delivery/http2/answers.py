@@ -3,8 +3,9 @@
 from typing import Final
 
 from services.delivery.http2 import frames
+from services.delivery.http2.block_reader import BlockReader
 from services.delivery.http2.frames import ErrorCode, Violation, code_name
-from services.delivery.http2.header_block import OK_LITERALS, BlockReader
+from services.delivery.http2.header_block import OK_LITERALS
 from services.delivery.http2.outbound import Outbound
 from services.delivery.http2.streams import Streams
 from shared.flow.verdict import Answer, NotProcessed, Outcome, OutcomeUnknown

@@ -16,6 +16,9 @@ NOT_BY_TIMER: Final = frozenset(
     }
 )
 """Somebody must mend these; trying again soon does not."""
+MOST_MUTE: Final = 3
+"""Connections in a row that end without an answer and without a reason, after which nobody waits for the next one."""
+_MUTE: Final = NotProcessed("no_connection", ConnectionTrouble.UNREACHABLE)
 
 
 class Backoff:
@@ -35,7 +38,7 @@ class Backoff:
         wait = CAP if outcome is not None and outcome.connection in NOT_BY_TIMER else self._rng.uniform(0, cap)
         self._failures = min(self._failures + 1, 10)
         self._until = now + wait / self._scale
-        self.outcome = outcome
+        self.outcome = outcome or (_MUTE if self._failures >= MOST_MUTE else None)
 
     def succeeded(self) -> None:
         """A connection has answered."""

@@ -107,7 +107,7 @@ class Connection:
         if lane is Lane.BULK and limit > 1:
             limit -= max(1, limit // KEPT_FOR_NOW)
         ids = (frames.LAST_STREAM - self._outbound.next_stream) // 2 + 1
-        return max(0, min(limit, ids))
+        return max(0, min(limit - len(self._streams.open), ids))
 
     def send(self, batch: Batch, start: int, stop: int, now: float) -> int:
         """Requests start to stop of a batch (no more than there is room); returns how many were taken."""

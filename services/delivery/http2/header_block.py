@@ -1,4 +1,4 @@
-"""HPACK as the engine uses it: request blocks of which all but a few bytes are the same; answers are read by `hpack`.
+"""Writes request blocks of which all but a few bytes are the same, within the peer's header table.
 
 Indexed are only the fields whose values are few and stay (protocol reference, A.3); everything else is a literal, never
 Huffman coded: bytes are cheaper than time here. What would evict is inserted at most every ten seconds, so that many
@@ -8,10 +8,6 @@ apps on one connection cannot thrash the peer's table.
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
-
-import hpack
-
-from services.delivery.http2.frames import ErrorCode, Violation
 
 Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -26,8 +22,6 @@ CALM: Final = 10.0
 """Seconds between two insertions that evict."""
 REMEMBERED: Final = 256
 """Ready-made blocks kept; one per authorization and kind of message."""
-MAX_HEADER_LIST: Final = 65_536
-"""Bytes of an answer's fields, decoded, before the connection is given up; the real ones have under 1,000."""
 
 POST_HTTPS: Final = b"\x83\x87"
 OK_BLOCK: Final = 0x88
@@ -138,35 +132,3 @@ class BlockWriter:
         while self._used > room:
             name, value = self._entries.pop()
             self._used -= len(name) + len(value) + ENTRY_OVERHEAD
-
-
-class BlockReader:
-    """Answers' fields. While the peer may use its dynamic table, every block must pass through here, in order.
-
-    We allow a table of size 0. Once the peer has acknowledged that and said so in a block, a block has no effect on the
-    next one: `plain`, and blocks that are known by their first byte need not be read. A peer that never says so is not
-    punished (RFC 9113, section 4.3.1 would have us end the connection): all of its blocks are read, with the table that
-    it may still be using.
-    """
-
-    def __init__(self) -> None:
-        self._decoder = hpack.Decoder(MAX_HEADER_LIST)
-        self._acknowledged = False
-        self.plain = False
-
-    def acknowledged(self) -> None:
-        """The peer has acknowledged our SETTINGS."""
-        self._acknowledged = True
-
-    def read(self, block: bytes) -> list[tuple[bytes, bytes]]:
-        """The fields of a block. Raises `Violation`."""
-        try:
-            fields = [(bytes(field[0]), bytes(field[1])) for field in self._decoder.decode(block, raw=True)]
-        except hpack.OversizedHeaderListError as error:
-            raise Violation(ErrorCode.ENHANCE_YOUR_CALM, "header list too large") from error
-        except hpack.HPACKError as error:
-            raise Violation(ErrorCode.COMPRESSION_ERROR, "header block cannot be read") from error
-        if self._acknowledged and not self.plain and self._decoder.header_table_size == 0:
-            self._decoder.max_allowed_table_size = 0
-            self.plain = True
-        return fields

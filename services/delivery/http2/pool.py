@@ -17,7 +17,7 @@ from services.delivery.http2.dialing import Dialer, trouble_of
 from services.delivery.http2.protocol import OVERHEAD, Link
 from services.delivery.http2.turns import Turns
 from shared.flow.lane import Lane
-from shared.flow.verdict import NotProcessed
+from shared.flow.verdict import ConnectionTrouble, NotProcessed
 from shared.providers.contract import Origin
 
 PORTION: Final = 128
@@ -189,8 +189,8 @@ class Pool:
     def _failed(self, outcome: NotProcessed | None) -> None:
         now = self._on.loop.time()
         self._backoff.failed(outcome, now)
-        if outcome is not None and not self._usable():
-            self._fail_waiting(outcome, now)
+        if self._backoff.outcome is not None and not self._usable():
+            self._fail_waiting(self._backoff.outcome, now)
 
     def _fail_waiting(self, outcome: NotProcessed, now: float) -> None:
         waiting = list(self._given_at)
@@ -244,8 +244,9 @@ class Pool:
             self._backoff.succeeded()
         elif ended.goaway_reason is not None:
             self._failed(NotProcessed(ended.goaway_reason))
-        elif error is not None and not ended.ready:
-            self._failed(NotProcessed("no_connection", trouble_of(error)))
+        elif not ended.ready:
+            trouble = ConnectionTrouble.UNREACHABLE if error is None else trouble_of(error)
+            self._failed(NotProcessed("no_connection", trouble))
         else:
             self._failed(None)
         self._connect_if_needed(now)
