@@ -40,6 +40,8 @@ BULK_IN_FLIGHT: Final = 80
 """The others are kept for the lane `now`, which would else wait behind all that bulk has asked for."""
 ERRORS_A_CONNECTION: Final = 500
 """An error body has about 60 bytes; a connection hangs when 65,535 bytes of them have come in."""
+CLOSED_WITHIN: Final = 0.5
+"""Seconds until what a closed connection had in flight has ended; cancelled sooner, it would trip aioapns up."""
 LOOK_AGAIN: Final = 0.002
 """Seconds between looks at whether the peer allows another request: aioapns tells nobody."""
 
@@ -178,13 +180,15 @@ class _Connection:
     def _close_if_idle(self) -> None:
         if self._in_flight == len(self._late):
             self._pool.close()
-            for task in list(self._late):
-                task.cancel()
+            for task in list(self._late):  # closing ends what waits for an answer; what waits for a stream polls on
+                asyncio.get_running_loop().call_later(CLOSED_WITHIN, task.cancel)
 
     async def close(self) -> None:
         """Closes at once, whatever is in flight."""
         self._retired = True
         self._pool.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSED_WITHIN)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
