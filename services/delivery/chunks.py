@@ -77,10 +77,12 @@ class Chunks:
         """A bundle that fails is worked one by one; a chunk that fails three times is poison."""
         for left in reversed(range(1 if len(jobs) > 1 else TRIES)):
             try:
-                return await self._once(jobs, lane)
+                parts = await self._once(jobs)
             except Exception:
                 log.exception("chunk_failed", members=len(jobs), tries_left=left)
                 await self._on.life.pause(BETWEEN_TRIES)
+            else:  # what was sent is not sent again because it cannot be recorded
+                return await self._close(parts, jobs, lane)
         if len(jobs) == 1:
             return await self.close_as_poison(jobs[0], lane)
         lost: set[str] = set()
@@ -88,16 +90,16 @@ class Chunks:
             lost |= await self._surely([one], lane)
         return lost
 
-    async def _once(self, jobs: Sequence[Job], lane: Lane) -> set[str]:
+    async def _close(self, parts: list[Part], jobs: Sequence[Job], lane: Lane) -> set[str]:
+        return await self._on.closer.close(parts, {one.send.key: one.send for one in jobs}, lane) if parts else set()
+
+    async def _once(self, jobs: Sequence[Job]) -> list[Part]:
         found = await patiently(lambda: self._on.lookup.find(jobs))
         work = [(one, found[one.member]) for one in jobs if one.member in found]
         run = token_hex(8)
         barred = await patiently(lambda: self._barred([one for one, _ in work], run))
         parts = await self._on.attempts.run([pair for pair in work if pair[0].member not in barred])
-        parts += [self._ended(one, there, UNKNOWN_OUTCOME) for one, there in work if one.member in barred]
-        if not parts:
-            return set()
-        return await self._on.closer.close(parts, {one.send.key: one.send for one in jobs}, lane)
+        return parts + [self._ended(one, there, UNKNOWN_OUTCOME) for one, there in work if one.member in barred]
 
     async def _barred(self, jobs: Sequence[Job], run: str) -> set[str]:
         """Of the sends that must never repeat: the chunks that were started before, by whomever."""

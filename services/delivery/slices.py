@@ -78,8 +78,12 @@ class Slices:
         jobs = await open_jobs([due], self.catalog, self.store)
         members = [one.member for one in jobs]
         already = self.leases.table.find(members)
-        if already is not None:
+        if already is not None and set(members) <= set(already.claim.members):
             already.messages.append(incoming)
+            return
+        if already is not None:  # it stands for more than will be worked there
+            await self.passing.past(due, lane, already.until)
+            await incoming.ack()
             return
         held = await self.leases.take(members) if jobs else None
         if isinstance(held, datetime):

@@ -24,7 +24,9 @@ async def test_the_stores_sum_is_the_fold(mongodb_url: str, database: str, tmp_p
     async with open_store(mongodb_url, database, open_keyring(tmp_path / "ring")) as store:
         await store.records.ensure()
         for bundle in bundles([*parts, *alien], random.Random(seed)):
-            await store.records.insert(Record(id=bundle[0].member, at=datetime.now(UTC), parts=tuple(bundle)))
+            await store.records.insert(
+                Record(id=bundle[0].member, by="test", at=datetime.now(UTC), parts=tuple(bundle))
+            )
         assert await store.records.sum("app.send") == fold(parts)
         assert await store.records.sum("app.nothing") == fold([])
 

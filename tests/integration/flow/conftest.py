@@ -1,0 +1,96 @@
+"""Two fleets: one that every test shares, with an app of its own, and one whose processes tests stop and kill."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from pymongo import MongoClient
+
+from services.cli.local.fleet import Fleet
+from services.cli.local.servers import Broker
+from shared.store.connection import open_store
+from shared.store.keyring import open_keyring
+from tests.integration.flow.backend import Backend, open_backend
+from tests.integration.flow.providers import Providers
+from tests.integration.flow.scene import Scene, open_scene
+
+Extra = Mapping[str, Mapping[str, str]]
+SMALL_CHUNKS: Extra = {"planner": {"CHUNK_SIZE": "20"}}
+FAULTS: Extra = {
+    "planner": {"CHUNK_SIZE": "20"},
+    "delivery-apns": {"LEASE_SECONDS": "2"},
+    "delivery-fcm": {"LEASE_SECONDS": "2"},
+}
+
+
+@contextmanager
+def running(broker: Broker, mongodb_url: str, folder: Path, extra: Extra) -> Iterator[Fleet]:
+    """A fleet with a virtual host and a database of its own."""
+    name = f"flow-{secrets.token_hex(4)}"
+    broker.ctl("add_vhost", name)
+    broker.ctl("set_permissions", "--vhost", name, "carillon", ".*", ".*", ".*")
+    fleet = Fleet(folder, broker.url.rpartition("/")[0] + "/" + name, mongodb_url, database=name, extra=extra)
+    try:
+        fleet.start()
+        yield fleet
+    finally:
+        fleet.kill()
+        broker.ctl("delete_vhost", name)
+        with MongoClient[dict[str, object]](mongodb_url) as client:
+            client.drop_database(name)
+
+
+@pytest.fixture(scope="package")
+def fleet(broker: Broker, mongodb_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Shared: its processes are neither stopped nor killed."""
+    with running(broker, mongodb_url, tmp_path_factory.mktemp("fleet"), SMALL_CHUNKS) as one:
+        yield one
+
+
+@pytest.fixture(scope="package")
+def frail_fleet(broker: Broker, mongodb_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with running(broker, mongodb_url, tmp_path_factory.mktemp("frail"), FAULTS) as one:
+        yield one
+
+
+@asynccontextmanager
+async def scene_in(fleet: Fleet) -> AsyncIterator[Scene]:
+    async with AsyncExitStack() as stack:
+        limits = httpx.Limits(max_connections=40)
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=fleet.api, timeout=20, limits=limits))
+        control = await stack.enter_async_context(httpx.AsyncClient(base_url=fleet.control, timeout=20))
+        keyring = open_keyring(fleet.site.folder / "keys" / "keyring")
+        store = await stack.enter_async_context(open_store(fleet.site.mongodb_url, fleet.site.database, keyring))
+        yield await open_scene(fleet, http, Providers(control, fleet.site.folder / "simulator"), store)
+
+
+@pytest.fixture
+async def scene(fleet: Fleet) -> AsyncIterator[Scene]:
+    """An app of the test's own in the shared fleet."""
+    async with scene_in(fleet) as one:
+        yield one
+
+
+@pytest.fixture
+async def frail(frail_fleet: Fleet) -> AsyncIterator[Scene]:
+    """The same in the fleet whose processes may be stopped and killed; afterwards all of them run again."""
+    async with scene_in(frail_fleet) as one:
+        yield one
+    for process in frail_fleet.processes.values():
+        if not process.alive():
+            process.start()
+
+
+@pytest.fixture
+async def backend(scene: Scene) -> AsyncIterator[Backend]:
+    async with open_backend(scene.fleet.site.amqp_url) as one:
+        yield one
+
+
+@pytest.fixture
+async def frail_backend(frail: Scene) -> AsyncIterator[Backend]:
+    async with open_backend(frail.fleet.site.amqp_url) as one:
+        yield one

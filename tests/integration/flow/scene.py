@@ -1,0 +1,193 @@
+"""An app of a test's own in a running fleet: its keys, variants, devices, and the sends that it makes."""
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from services.cli.local.fleet import Fleet
+from services.cli.rehearsal.keys import apple_key
+from shared.flow.verdict import Fate
+from shared.store.connection import Store
+from shared.store.devices import Registration
+from tests.integration.flow.providers import BUNDLE, Json, Providers, entry, new_token
+
+POLL = 0.05
+FATES = [str(fate) for fate in Fate]
+
+
+@dataclass(frozen=True, slots=True)
+class Dev:
+    """A registered device."""
+
+    id: str
+    platform: str
+    token: str
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    fleet: Fleet
+    http: httpx.AsyncClient
+    providers: Providers
+    store: Store
+    app: str
+    app_secret: str
+    client_secret: str
+    variants: dict[str, str]
+    project: str
+    team: str
+
+    async def call(self, method: str, path: str, body: object = None, key: str | None = None) -> httpx.Response:
+        headers = {"authorization": f"Bearer {key or self.app_secret}"}
+        return await self.http.request(method, path, json=body, headers=headers)
+
+    async def register(self, platform: str, token: str, **said: object) -> str:
+        body = {"variant": self.variants[platform], "token": token, **said}
+        answer = await self.call("POST", "/v1/devices", body, self.client_secret)
+        assert answer.is_success, answer.text
+        return str(answer.json()["id"])
+
+    async def devices(
+        self, platform: str, count: int = 1, *, known: Json | None = None, user: str | None = None,
+        **said: object,
+    ) -> list[Dev]:  # fmt: skip
+        """So many, registered over HTTP, with the provider as alive or as `known` says; {} in `user` is counted."""
+        tokens = await self._known(platform, count, known or {})
+        limit = asyncio.Semaphore(32)
+
+        async def one(number: int, token: str) -> Dev:
+            named = {"user": user.format(number)} if user else {}
+            async with limit:
+                return Dev(await self.register(platform, token, **named, **said), platform, token, named.get("user"))
+
+        return list(await asyncio.gather(*(one(number, token) for number, token in enumerate(tokens))))
+
+    async def crowd(self, platform: str, count: int, *, known: Json | None = None, **said: object) -> list[Dev]:
+        """The same by the store's own door: many, fast."""
+        tokens, variant, now = await self._known(platform, count, known or {}), self.variants[platform], utc()
+        limit = asyncio.Semaphore(32)
+
+        async def one(token: str) -> Dev:
+            async with limit:
+                registration = Registration(self.app, variant, platform, token, None, said)
+                return Dev((await self.store.devices.register(registration, now))[0].hex(), platform, token)
+
+        return list(await asyncio.gather(*map(one, tokens)))
+
+    async def _known(self, platform: str, count: int, known: Json) -> list[str]:
+        tokens = [new_token(platform) for _ in range(count)]
+        await self.providers.know(platform, [entry(platform, token, self.project, known) for token in tokens])
+        return tokens
+
+    async def send(self, audience: Json | None = None, *, status: int = 202, **request: Any) -> str:
+        """The id of the send; `message` is short unless given."""
+        body = {"audience": audience or {"everyone": True}, "message": {"title": "Ding"}, **request}
+        answer = await self.call("POST", "/v1/sends", body)
+        assert answer.status_code == status, answer.text
+        return str(answer.json().get("id"))
+
+    async def status(self, send: str) -> Json:
+        answer = await self.call("GET", f"/v1/sends/{send}")
+        assert answer.is_success, answer.text
+        found: Json = answer.json()
+        return found
+
+    async def finished(self, send: str, within: float = 20) -> Json:
+        """The report of a send once it is finished; its books close."""
+        seen: Json = {}
+
+        async def is_finished() -> bool:
+            nonlocal seen
+            seen = await self.status(send)
+            return bool(seen["state"] == "finished")
+
+        await until(is_finished, within, lambda: f"send {send} is not finished: {seen}")
+        report: Json = seen["report"]
+        books_close(report)
+        return report
+
+    async def run(self, audience: Json | None = None, *, within: float = 20, **request: Any) -> Json:
+        """The report of a send from its request to its end."""
+        return await self.finished(await self.send(audience, **request), within)
+
+    def asked(self, devices: Sequence[Dev]) -> list[Json]:
+        """Every request that a provider had for these devices."""
+        return [
+            one
+            for platform in sorted({dev.platform for dev in devices})
+            for one in self.providers.asked(platform, [dev.token for dev in devices if dev.platform == platform])
+        ]
+
+    def accepted(self, devices: Sequence[Dev]) -> Counter[int]:
+        """How many of these devices were accepted a notification for how often."""
+        counts = Counter({dev.token: 0 for dev in devices})
+        counts.update(one["token"] for one in self.asked(devices) if one["status"] == 200)
+        return Counter(counts.values())
+
+    def key(self, send: str) -> str:
+        return f"{self.app}.{send}"
+
+
+async def open_scene(fleet: Fleet, http: httpx.AsyncClient, providers: Providers, store: Store) -> Scene:
+    """A new app with a variant of APNs and one of FCM, each with credentials of its own."""
+    apple = await asyncio.to_thread(apple_key)
+    project = f"flow-{secrets.token_hex(5)}"
+    key = {"key_id": apple.key_id, "team_id": apple.team_id, "public_key": apple.public_key}
+    await providers.call("POST", "/apns/keys", key)
+    account = await providers.call("POST", "/fcm/service-accounts/make", {"project": project})
+    admin = {"authorization": f"Bearer {fleet.admin_key}"}
+    made = await http.post("/v1/apps", json={"name": project}, headers=admin)
+    assert made.is_success, made.text
+    app = made.json()
+    apns = {"environment": "production", "topic": BUNDLE, "key": apple.p8, "key_id": apple.key_id}
+    settings = {"apns": {**apns, "team_id": apple.team_id}, "fcm": {"service_account": account}}
+    variants = {}
+    for platform, one in settings.items():
+        body = {"platform": platform, "name": platform, "settings": one}
+        answer = await http.post(f"/v1/apps/{app['id']}/variants", json=body, headers=admin)
+        assert answer.is_success, answer.text
+        variants[platform] = answer.json()["id"]
+    secrets_ = app["app_secret"], app["client_secret"]
+    return Scene(fleet, http, providers, store, app["id"], *secrets_, variants, project, apple.team_id)
+
+
+def books_close(report: Json) -> None:
+    """Planned is the sum of all fates, for the whole and each variant; nothing is open."""
+    for one in (report["total"], *report["variants"]):
+        assert one["open"] == 0, report
+        assert one["planned"] == sum(one[fate] for fate in FATES), report
+    for name in ("planned", *FATES):
+        assert report["total"][name] == sum(one[name] for one in report["variants"]), report
+
+
+def fates(report: Json) -> dict[str, int]:
+    """What of the total is not nothing."""
+    return {name: report["total"][name] for name in ("planned", *FATES) if report["total"][name]}
+
+
+def utc() -> datetime:
+    return datetime.now(UTC)
+
+
+async def until(
+    holds: Callable[[], Any], within: float = 20, otherwise: Callable[[], str] = lambda: "it did not happen"
+) -> None:
+    """Waits for it; `holds` may be a coroutine function."""
+    end = time.monotonic() + within
+    while True:
+        found = holds()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return
+        if time.monotonic() > end:
+            raise AssertionError(otherwise())
+        await asyncio.sleep(POLL)

@@ -1,0 +1,137 @@
+"""From an AMQP command to its report; what is wrong with one is said where its backend looks."""
+
+import asyncio
+import json
+import secrets
+
+import pytest
+
+from tests.integration.flow.backend import Backend, Json, signed
+from tests.integration.flow.scene import Scene, books_close, fates, until
+
+pytestmark = pytest.mark.anyio
+EVERYONE: Json = {"audience": {"everyone": True}, "message": {"title": "Ding"}}
+
+
+def new_id() -> str:
+    return f"cmd-{secrets.token_hex(6)}"
+
+
+async def test_a_signed_command_is_answered_and_runs_to_its_report(scene: Scene, backend: Backend) -> None:
+    devices = [*await scene.devices("apns", 2), *await scene.devices("fcm", 2)]
+    answer = await backend.command(scene, {"id": "first-send", **EVERYONE})
+    assert answer == {"id": "first-send", "state": "accepted"}
+    report = await scene.finished("first-send")
+    assert fates(report) == {"planned": 4, "delivered": 4}
+    assert scene.accepted(devices) == {1: 4}
+    assert (await scene.status("first-send"))["source"] == "amqp"
+
+
+async def test_a_command_that_comes_twice_is_one_send(scene: Scene, backend: Backend) -> None:
+    devices = await scene.devices("fcm", 2, user="ann")
+    command = {"id": new_id(), "audience": {"users": ["ann"]}, "message": {"title": "Ding"}}
+    answers = [await backend.command(scene, command) for _ in range(2)]
+    assert [one.get("duplicate", False) for one in answers] == [False, True]
+    both = await backend.command(scene, {**command, "id": "same-one"}, {**command, "id": "same-one"})
+    assert [one.get("duplicate", False) for one in both["answers"]] == [False, True]
+    for send in (str(command["id"]), "same-one"):
+        assert fates(await scene.finished(send)) == {"planned": 2, "delivered": 2}
+    await asyncio.sleep(0.5)
+    assert scene.accepted(devices) == {2: 2}
+
+
+async def test_in_a_bundle_every_command_is_decided_by_itself(scene: Scene, backend: Backend) -> None:
+    await scene.devices("apns", 1, user="bob")
+    events = await backend.feedback(scene.app)
+    good, bad, good_too = new_id(), new_id(), new_id()
+    mine = {"audience": {"users": ["bob"]}, "message": {"title": "Ding"}}
+    said = await backend.command(scene, {"id": good, **mine}, {"id": bad, **mine, "ttl": -1}, {"id": good_too, **mine})
+    assert [one["state"] for one in said["answers"]] == ["accepted", "rejected", "accepted"]
+    assert said["answers"][1]["errors"][0]["pointer"] == "/ttl"
+    for send in (good, good_too):
+        assert fates(await scene.finished(send)) == {"planned": 1, "delivered": 1}
+    rejected = await scene.status(bad)
+    assert rejected["state"] == "rejected"
+    assert rejected["problems"][0]["pointer"] == "/ttl"
+    await until(lambda: any(one["send"] == bad for one in events), 5)
+    told = next(one for one in events if one["send"] == bad)
+    assert (told["kind"], told["state"], told["errors"][0]["pointer"]) == ("send", "rejected", "/ttl")
+
+
+async def test_a_large_bundle_is_taken_in_groups(scene: Scene, backend: Backend) -> None:
+    await scene.devices("fcm", 1, user="eve")
+    ids = [new_id() for _ in range(300)]
+    mine = {"audience": {"users": ["eve"]}, "message": {"title": "Ding"}}
+    began = asyncio.get_running_loop().time()
+    said = await backend.command(scene, *({"id": one, **mine} for one in ids))
+    assert {one["state"] for one in said["answers"]} == {"accepted"}
+    assert asyncio.get_running_loop().time() - began < 5
+    for one in (ids[0], ids[-1]):
+        await scene.finished(one)
+
+
+@pytest.mark.parametrize(
+    ("body", "sign", "reason"),
+    [
+        (b"\xff\xfe not json", True, "not JSON"),
+        (b"[" * 100_000, True, "not JSON"),
+        (b'{"id": "no-app-named"}', True, "names the app"),
+        (b'{"v": 1, "commands": []}', True, "at least one"),
+        (None, False, "is missing"),
+        (None, "wrong", "does not hold"),
+    ],
+)
+async def test_what_cannot_be_read_or_believed_goes_to_the_dead_letters_with_the_reason(
+    scene: Scene, backend: Backend, *, body: bytes | None, sign: bool | str, reason: str
+) -> None:
+    send = new_id()
+    raw = body or json.dumps({"v": 1, "app": scene.app, "id": send, **EVERYONE}).encode()
+    signature = signed(scene, raw if sign is True else raw + b" ") if sign else None
+    await backend.dead_letters()
+    await backend.publish(raw, signature=signature)
+    found: list[tuple[Json, bytes]] = []
+
+    async def buried() -> bool:
+        found.extend(await backend.dead_letters())
+        return bool(found)
+
+    await until(buried, 5)
+    assert [(headers["queue"], text) for headers, text in found] == [("commands", raw)]
+    assert reason in found[0][0]["reason"]
+    if body is None:
+        assert (await scene.call("GET", f"/v1/sends/{send}")).status_code == 404
+
+
+async def test_a_command_in_another_apps_name_is_not_believed(scene: Scene, backend: Backend) -> None:
+    raw = json.dumps({"v": 1, "app": "a0000000000", "id": new_id(), **EVERYONE}).encode()
+    await backend.dead_letters()
+    await backend.publish(raw, signature=signed(scene, raw))
+    (headers, _), *_ = await backend.drain("dead-letters", at_least=1)
+    assert "does not hold" in headers["reason"]
+
+
+async def test_feedback_tells_of_every_chunk_and_of_the_end(scene: Scene, backend: Backend) -> None:
+    events = await backend.feedback(scene.app)
+    devices = [*await scene.crowd("apns", 70), *await scene.devices("fcm", 2, known={"state": "unregistered"})]
+    send = await scene.send()
+    report = await scene.finished(send)
+    await until(lambda: any(one["kind"] == "send" for one in events), 5)
+    chunks = {one["id"]: one for one in events if one["kind"] == "chunk"}
+    assert len(chunks) == report["chunks"]
+    assert sum(one["matched"] for one in chunks.values()) == len(devices)
+    assert sum(one["outcomes"].get("delivered", {}).get("", 0) for one in chunks.values()) == 70
+    dead = {(one["device"], one["outcome"]) for event in chunks.values() for one in event["not_delivered"]}
+    assert dead == {(dev.id, "unregistered") for dev in devices[70:]}
+    (end,) = [one for one in events if one["kind"] == "send"]
+    assert (end["send"], end["state"]) == (send, "finished")
+    books_close(end["report"])
+    assert not any(dev.token in json.dumps(events) for dev in devices)
+
+
+async def test_small_sends_end_with_an_event_too(scene: Scene, backend: Backend) -> None:
+    events = await backend.feedback(scene.app)
+    await scene.devices("apns", 1, user="cy")
+    sends = await asyncio.gather(*(scene.send({"users": ["cy"]}) for _ in range(20)))
+    await asyncio.gather(*map(scene.finished, sends))
+    await until(lambda: {one["send"] for one in events if one["kind"] == "send"} == set(sends), 5)
+    assert {one["report"]["total"]["delivered"] for one in events if one["kind"] == "send"} == {1}

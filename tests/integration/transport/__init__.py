@@ -1,0 +1,1 @@
+"""The library transports against the simulated providers."""
