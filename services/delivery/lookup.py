@@ -75,7 +75,8 @@ class Lookup:
             return await self._store.devices.in_range(app, variant, job.where, audience)
         names = await self._store.lists.named(job.send, variant, job.where)
         if audience.tokens is not None:
-            return [Device(device_id(variant, f"t:{token}"), token) for token in names]
+            known = await self._store.devices.by_token(app, variant, names)
+            return [Device(known.get(token) or _unregistered(variant, token), token) for token in names]
         if audience.users is not None:
             return await self._store.devices.of_users(app, variant, names, audience.tags)
         return await self._store.devices.by_id(app, variant, [bytes.fromhex(n) for n in names], audience.tags)
@@ -89,8 +90,7 @@ class Lookup:
         unknown = debt.unknown if debt else False
         app, variant, audience = job.send.app, job.route.variant, job.send.request.audience
         if audience.tokens is not None:
-            known = {device.id: device for device in await self._devices(job)}
-            devices = [known[device] for device in owed if device in known]
+            devices = self._by_any_id(owed, variant, await self._devices(job))
         else:
             users = None
             if audience.users is not None and isinstance(job.where, ListRange):
@@ -102,3 +102,15 @@ class Lookup:
         still = await self._store.devices.registered(app, variant, list(missing))
         suppressed = [(device, REASSIGNED if device in still else GONE) for device in sorted(missing)]
         return Found(devices, suppressed, looked_up_at=at, unknown=unknown)
+
+    @staticmethod
+    def _by_any_id(owed: Sequence[bytes], variant: str, devices: Sequence[Device]) -> list[Device]:
+        """Devices of raw tokens by the ids that a record lists; one may have been registered or removed since."""
+        known = {device.id: device for device in devices}
+        known |= {_unregistered(variant, device.token): device for device in devices if device.id not in owed}
+        return [known[device]._replace(id=device) for device in owed if device in known]
+
+
+def _unregistered(variant: str, token: str) -> bytes:
+    """The id of a raw token that nobody has registered: the one that it would be registered under."""
+    return device_id(variant, f"t:{token}")

@@ -88,7 +88,10 @@ class Commands:
         app = read[0].send.app
         if incoming.reply_to is None or not may_reply(app, incoming.reply_to):
             return
-        said = [answer(one, known=before) for one, before in zip(read, known, strict=True)]
+        first = await self.store.sends.many(one.send.key for one, before in zip(read, known, strict=True) if before)
+        said = [
+            answer(first.get(one.send.key, one.send), known=before) for one, before in zip(read, known, strict=True)
+        ]
         body = json.dumps(said[0] if len(said) == 1 else {"v": 1, "answers": said}).encode()
         try:
             await self.bus.publish(

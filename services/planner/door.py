@@ -138,9 +138,8 @@ def may_reply(app: str, reply_to: str | None) -> bool:
     )
 
 
-def answer(read: Read, *, known: bool) -> dict[str, Any]:
-    """What the backend hears about one command; `known`: it had come before, and the first one counts."""
-    send = read.send
+def answer(send: Send, *, known: bool) -> dict[str, Any]:
+    """What the backend hears about one command; `known`: it had come before, and this is the first one."""
     said: dict[str, Any] = {"id": send.id, "state": "rejected" if send.problems else "accepted"}
     if send.problems:
         said["errors"] = [problem.model_dump() for problem in send.problems]

@@ -15,6 +15,7 @@ from shared.bus.connection import Bus
 from shared.bus.errors import BusError, QueueMissing
 from shared.bus.topology import RESULTS, slices_queue
 from shared.flow.envelope import ChunksDone, SliceDue
+from shared.flow.identity import split_send_key
 from shared.flow.lane import Lane
 from shared.flow.plan import CHUNKS_IN_A_SLICE
 from shared.store.connection import Store
@@ -104,7 +105,8 @@ class Feeder:
         for entry in entries:
             if chosen.get(entry.key):
                 await self._release(entry, platform, lane, [one.id for one in waiting[entry.key][: chosen[entry.key]]])
-                self._served[platform, lane] = entry.app
+        if chosen:
+            self._served[platform, lane] = split_send_key(next(reversed(chosen)))[0]
 
     async def _release(self, entry: Scheduled, platform: str, lane: Lane, slices: list[str]) -> None:
         """Moves the release on in the store first; a crash before the publish leaves it to the sweep."""

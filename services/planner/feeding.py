@@ -15,7 +15,7 @@ class Candidate:
 
 
 def choose(candidates: Iterable[Candidate], room: int, after: str | None = None) -> dict[str, int]:
-    """How many slices of each send to release into `room` chunks, round-robin over apps.
+    """How many slices of each send to release into `room` chunks, round-robin over apps; the last served stands last.
 
     An app's sends take turns, too. `after` is the app that was served last: the turn goes on behind it. A slice that
     is larger than the room left is released into it as the last one, so that room is never too small for any.
@@ -30,8 +30,8 @@ def choose(candidates: Iterable[Candidate], room: int, after: str | None = None)
     while apps and room > 0:
         app, sends = apps.popitem(last=False)
         one = sends.popleft()
-        taken = chosen.get(one.send, 0)
-        chosen[one.send] = taken + 1
+        taken = chosen.pop(one.send, 0)
+        chosen[one.send] = taken + 1  # as the last one, so that the caller knows who was served last
         room -= one.sizes[taken]
         if taken + 1 < len(one.sizes):
             sends.append(one)

@@ -61,6 +61,9 @@ class Summing:
             except (StoreAway, BusError) as error:
                 log.warning("not_summed", send=key, error=type(error).__name__)
                 self._dirty.setdefault(key, began)
+            except asyncio.CancelledError:  # on drain, which sums what is left
+                self._dirty.setdefault(key, began)
+                raise
             took = time.monotonic() - began
             if key in self._plans or key in self._dirty:  # else it is finished, and forgotten
                 self._not_before[key] = time.monotonic() + max(LEAST_BETWEEN, SHARE * took)

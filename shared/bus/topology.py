@@ -90,7 +90,12 @@ def topology(platforms: Iterable[str], scale: float = 1) -> Topology:
     waits = tuple({queue.name: queue for target in work for queue in _waits(target, scale)}.values())
     return Topology(
         exchanges=tuple(Exchange(name) for name in (SENDS, RESULTS, FEEDBACK, DEAD)),
-        queues=(_dead_letters(), *(_work(name) for name in (COMMANDS, *work)), *(_results(lane) for lane in Lane), *waits),
+        queues=(
+            _dead_letters(),
+            *(_work(name) for name in (COMMANDS, *work)),
+            *(_results(lane) for lane in Lane),
+            *waits,
+        ),
     )
 
 

@@ -149,6 +149,12 @@ class Devices:
         query = {**_base(app, variant), "_id": {"$in": list(ids)}, **still, **_tags(tags)}
         return await self._found(query, hint="_id_")  # else the users' index is tried, and a user may have many
 
+    async def by_token(self, app: str, variant: str, tokens: Sequence[str]) -> dict[str, bytes]:
+        """The devices that are registered with these tokens, by token."""
+        keys = [token_key(variant, token) for token in tokens]
+        found = self._devices.find({"token_key": {"$in": keys}, "app": app}, {"token": 1})
+        return {one["token"]: one["_id"] for one in await found.to_list(None)}
+
     async def registered(self, app: str, variant: str, ids: Sequence[bytes]) -> set[bytes]:
         """Which of these are registered and not retired, whoever they belong to."""
         found = self._devices.find({**_base(app, variant), "_id": {"$in": list(ids)}}, {"_id": 1})

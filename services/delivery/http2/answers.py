@@ -113,7 +113,10 @@ class Answers:
             if begun is not None:
                 self._trailers(stream, begun, ends, now)
                 return
-            status, fields = _status(raw), {_text(name): _text(value) for name, value in raw if name[:1] != b":"}
+            status, fields = (
+                _status(raw),
+                {_text(name).lower(): _text(value) for name, value in raw if name[:1] != b":"},
+            )
         if 100 <= status < 200 and status != 101 and not ends:  # noqa: PLR2004  # RFC 9110, section 15.2
             return
         if status < OK:
@@ -219,4 +222,4 @@ def _status(fields: list[tuple[bytes, bytes]]) -> int:
 
 
 def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace").lower() if raw[:1].isupper() else raw.decode("utf-8", "replace")
+    return raw.decode("utf-8", "replace")

@@ -31,6 +31,8 @@ QUIET: Final = 30.0
 """Seconds without a byte while requests are outstanding, after which the peer is asked whether it is there."""
 IDLE: Final = 3600.0
 """Seconds after which an idle connection is asked (Apple: about once an hour)."""
+QUEUEING: Final = 3
+"""So many times the quickest answer is more than a route's own variation."""
 PONG_WITHIN: Final = 10.0
 SETTINGS_WITHIN: Final = 10.0
 MOST_WAITING: Final = 10_000
@@ -96,6 +98,11 @@ class Connection:
     def cold(self) -> bool:
         """Whether it still waits for the answer that shows that our credentials are accepted."""
         return self._cold and not self._answers.warm
+
+    @property
+    def queueing(self) -> bool:
+        """Whether answers take much longer than they need to: peer or we are busy, and streams would not help."""
+        return self._streams.typical > QUEUEING * self._streams.quickest
 
     def room(self, lane: Lane) -> int:
         """How many more requests of this lane may be opened now."""

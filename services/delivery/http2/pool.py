@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ class Pool:
     def __init__(self, origin: Origin, on: Wiring) -> None:
         self.used_at = on.loop.time()
         self._origin = origin
-        self._authority = origin.host if origin.port == HTTPS else f"{origin.host}:{origin.port}"
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        self._authority = host if origin.port == HTTPS else f"{host}:{origin.port}"
         self._on = on
         self._queues: dict[Lane, deque[Batch]] = {Lane.NOW: deque(), Lane.BULK: deque()}
         self._given_at: dict[Batch, float] = {}
@@ -65,7 +67,7 @@ class Pool:
         self._halved_at = 0.0
         self._refreshed_at = float("-inf")
         self._full_since: float | None = None
-        self._context: Any = None
+        self._context: ssl.SSLContext | None = None
 
     # ── for the engine ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -91,6 +93,7 @@ class Pool:
         """Time has passed."""
         for link in tuple(self._links):
             link.connection.tick(now)
+            link.measure(now)
             self.heard(link)
             link.flush()
         for batch in [one for one, given_at in self._given_at.items() if now - given_at >= one.patience]:
@@ -165,7 +168,7 @@ class Pool:
             return
         usable = self._usable()
         full = self._full_since is not None and now - self._full_since >= FULL_FOR
-        serving = all(link.connection.ready and not link.connection.cold for link in usable)
+        serving = all(link.connection.ready and not link.connection.cold and not link.fast for link in usable)
         if usable and not (full and serving and len(usable) < self._on.connections):
             return
         self._full_since = None
@@ -182,7 +185,13 @@ class Pool:
             await self._on.dialer.dial(self._origin, self._context, lambda: Link(connection, self))
         except (OSError, UnicodeError) as error:  # a host name that cannot be one is a UnicodeError
             log.warning("connect_failed", host=self._origin.host, port=self._origin.port, error=repr(error))
-            self._failed(NotProcessed("no_connection", trouble_of(error)))
+            ours = self._context is None and isinstance(error, ssl.SSLError)  # the client certificate cannot be read
+            trouble = ConnectionTrouble.CERTIFICATE_REFUSED if ours else trouble_of(error)
+            self._failed(NotProcessed("no_connection", trouble))
+        except Exception:
+            # A fault of ours: who waits must not wait for ever.
+            log.exception("connect_fault", host=self._origin.host, port=self._origin.port)
+            self._failed(NotProcessed("no_connection", ConnectionTrouble.UNREACHABLE))
         finally:
             self._dialing = False
 

@@ -20,6 +20,10 @@ A_TURN: Final = 256 * 1024
 """Bytes built for one connection in one loop turn, about."""
 OVERHEAD: Final = 256
 """Bytes of a request beside its body, about."""
+FAST: Final = 10_000
+"""Answers a second."""
+CROWD: Final = 512
+"""Bulk requests in flight on a connection whose peer is busy: more would only queue there, and `now` behind them."""
 
 log = structlog.get_logger()
 
@@ -48,16 +52,30 @@ class Link(asyncio.Protocol):
         self.gone = asyncio.Event()
         self.noted = False
         """The owner has drawn its conclusions from this connection's end."""
+        self.fast = False
+        """It carries so many requests that it is not streams that are missing, should they be all in use."""
         self._owner = owner
+        self._counted, self._counted_at = 0, 0.0
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._paused = False
         self._stuck = False
         self._budget = A_TURN
 
+    def measure(self, now: float) -> None:
+        """Looks now and then at how much it carries."""
+        since = now - self._counted_at
+        if since >= 1:
+            rate = (self.connection.served - self._counted) / since
+            self.fast = rate > FAST and self.connection.queueing
+            self._counted, self._counted_at = self.connection.served, now
+
     def room(self, lane: Lane) -> int:
         """How many requests may be opened now."""
-        return 0 if self._paused or self._stuck or self._budget <= 0 else self.connection.room(lane)
+        if self._paused or self._stuck or self._budget <= 0:
+            return 0
+        room = self.connection.room(lane)
+        return max(0, min(room, CROWD - self.connection.in_flight)) if self.fast and lane is Lane.BULK else room
 
     @property
     def spent(self) -> bool:

@@ -10,6 +10,8 @@ from shared.flow.verdict import Outcome
 
 GRAIN: Final = 4
 """Deadlines are looked at so many times a second, at most."""
+GROUPS: Final = 32
+CREEP: Final = 1.0001
 
 
 class Run:
@@ -39,6 +41,10 @@ class Streams:
     def __init__(self) -> None:
         self.open: dict[int, Run] = {}
         self._due: dict[int, set[Run]] = {}
+        self.quickest = float("inf")
+        """Seconds of the quickest success, creeping up so that it follows a route that changes."""
+        self.typical = 0.0
+        """Seconds of a success, averaged over the last few dozens of groups."""
 
     def add(self, run: Run) -> None:
         """A run that was just written."""
@@ -55,8 +61,11 @@ class Streams:
         strays = runs.pop(None, 0)
         for one, n in runs.items():
             if one is not None:
-                one.batch.succeeded(n, now - one.sent_at, now)
+                seconds = now - one.sent_at
+                one.batch.succeeded(n, seconds, now)
                 one.finish(n)
+                self.quickest = min(seconds, self.quickest * CREEP)
+                self.typical += (seconds - self.typical) / GROUPS
         return not strays
 
     def fail(self, stream: int, outcome: Outcome, now: float) -> bool:

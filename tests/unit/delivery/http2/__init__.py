@@ -1,0 +1,1 @@
+"""The engine's protocol as bytes: no socket, no clock."""
