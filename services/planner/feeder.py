@@ -24,7 +24,7 @@ from shared.store.schedule import Scheduled
 
 EVERY: Final = 1.0
 """Seconds after which the feeder looks at the schedule even if nothing woke it."""
-CROWD: Final = 0.02
+CROWD: Final = 0.05
 """Seconds that a wake-up waits for others, so that a storm of results is one look."""
 WORKERS_KNOWN: Final = 2.0
 """Seconds for which the number of live workers is believed."""

@@ -18,7 +18,7 @@ from services.planner.planning import Planning
 from services.planner.publishing import Publishing
 from shared.bus.errors import BusError
 from shared.flow.plan import Plan, own_plan
-from shared.flow.report import fold, report
+from shared.flow.report import settled
 from shared.flow.send import CLOSING_GRACE, Send
 from shared.runtime.clock import Clock
 from shared.runtime.life import Life
@@ -100,7 +100,7 @@ class Sweep:
         """Those without all their records, or with a record whose result nobody heard."""
         small = [send for send in sends if send.small]
         parts = await self.store.records.of_sends(send.key for send in small)
-        finished = {send.key for send in small if report(own_plan(send), fold(parts[send.key])).state == "finished"}
+        finished = {send.key for send in small if settled(len(send.routes), parts[send.key])}
         records = await self.store.records.ids_of_sends(finished)
         unheard = await self.store.heard.unheard({one for found in records.values() for one in found})
         settled = {key for key in finished if not records[key] & unheard}

@@ -1,6 +1,6 @@
 """Derives what follows from records: dead tokens are retired, backends told, and the records marked as heard."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +27,7 @@ class Deriving:
     retiring: Retiring
     feedback: Feedback
 
-    async def derive(self, records: Sequence[str]) -> list[Part]:
+    async def derive(self, records: Collection[str]) -> dict[str, list[Part]]:
         """Everything that follows from these records; returns their parts. Raises `NotVisible`: try later."""
         found = await self.store.records.read(records)
         parts = [part for one in found.values() for part in one]
@@ -37,7 +37,7 @@ class Deriving:
         if len(found) < len(records):
             message = f"{len(records) - len(found)} records are not visible with majority yet"
             raise NotVisible(message)
-        return parts
+        return found
 
     async def derive_unheard(self, send: str) -> None:
         """The records of a send whose result got lost on the way, some at a time."""

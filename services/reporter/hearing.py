@@ -1,22 +1,28 @@
 """Hears results: derives what follows from their records, marks sends as dirty, and acks when that is done."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from services.reporter.deriving import Deriving
 from services.reporter.feedback import Feedback
 from services.reporter.summing import Summing
+from shared.bus.bundle import Grouper, open_grouper
 from shared.bus.incoming import Incoming
 from shared.bus.topology import results_queue
 from shared.flow.envelope import ChunksDone
 from shared.flow.lane import Lane
-from shared.flow.report import own_report
+from shared.flow.report import own_report, settled
 from shared.flow.send import Send
 from shared.store.connection import Store
 from shared.taking import Source, Taking, read
 
-PREFETCH: Final = 50
+PREFETCH: Final = 100
+TOGETHER: Final = 50
+"""Results heard together: one read, one mark and one message to a backend for all of them, not for each."""
+LINGER: Final = timedelta(milliseconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +36,39 @@ class Hearing:
     summing: Summing
 
     async def run(self) -> None:
-        """Works until asked to stop, then finishes what is in hand."""
-        await self.taking.run([Source(results_queue(lane), PREFETCH, self._message) for lane in Lane])
+        """Works until asked to stop, then finishes what is in hand. The lanes are heard apart."""
+        async with (
+            open_grouper(self._flush, linger=LINGER, most=TOGETHER, in_flight=2) as now,
+            open_grouper(self._flush, linger=LINGER, most=TOGETHER, in_flight=2) as bulk,
+        ):
+            groupers = {Lane.NOW: now, Lane.BULK: bulk}
+            sources = [
+                Source(results_queue(lane), PREFETCH, partial(self._message, grouper=grouper))
+                for lane, grouper in groupers.items()
+            ]
+            await self.taking.run(sources)
 
-    async def _message(self, incoming: Incoming) -> None:
-        await self.hear(read(ChunksDone, incoming))
+    async def _message(self, incoming: Incoming, grouper: Grouper[ChunksDone, None]) -> None:
+        await grouper.put(read(ChunksDone, incoming))
         await incoming.ack()
 
-    async def hear(self, done: ChunksDone) -> None:
-        """Everything that follows from this result. Safe to repeat."""
-        if done.record is not None:
-            parts = await self.deriving.derive([done.record])
-            await self._sends({part.send for part in parts}, small=done.small)
-        for key in done.again:
+    async def _flush(self, group: list[ChunksDone]) -> list[None]:
+        await self.hear(group)
+        return [None] * len(group)
+
+    async def hear(self, results: Sequence[ChunksDone]) -> None:
+        """Everything that follows from these results. Safe to repeat."""
+        small = {done.record: done.small for done in results if done.record is not None}
+        found = await self.deriving.derive(small) if small else {}
+        for wanted in (True, False):
+            sends = {part.send for record, parts in found.items() if small[record] is wanted for part in parts}
+            await self._sends(sends, small=wanted)
+        for key in {key for done in results for key in done.again}:
             await self._again(key)
 
-    async def _sends(self, keys: Iterable[str], *, small: bool) -> None:
+    async def _sends(self, keys: Collection[str], *, small: bool) -> None:
         if small:
-            await self._small((await self.store.sends.many(keys)).values())
+            await self._small((await self.store.sends.many(keys)).values() if keys else ())
         else:
             for key in keys:
                 self.summing.dirty(key)
@@ -56,8 +77,8 @@ class Hearing:
         """Their reports are derived at every look; here it only matters whether they have just been finished."""
         by_key = {send.key: send for send in sends}
         parts = await self.store.records.of_sends(by_key)
-        reports = [(key, own_report(send, parts[key])) for key, send in by_key.items()]
-        await self.feedback.finished((key, one) for key, one in reports if one.state == "finished")
+        complete = [send for key, send in by_key.items() if settled(len(send.routes), parts[key])]
+        await self.feedback.finished((send.key, own_report(send, parts[send.key])) for send in complete)
 
     async def _again(self, key: str) -> None:
         """Derives what is left of one send: a result was lost on the way, or the send was refused or closed."""

@@ -1,7 +1,7 @@
 """The report is the sum of a send's records: nothing is ever incremented, so nothing can be counted twice."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -134,6 +134,12 @@ def report(plan: Plan, recorded: Sum, *, finished_at: datetime | None = None) ->
         last_answer_at=total.last_answer_at,
         finished_at=finished_at if finished else None,
     )
+
+
+def settled(chunks: int, parts: Collection[Part]) -> bool:
+    """Whether a plan of so many chunks has all its records: what `report` calls finished, without making a report."""
+    firsts = sum(part.first for part in parts)
+    return firsts == chunks and len(parts) - firsts == sum(len(part.owed) for part in parts)
 
 
 def own_report(send: Send, parts: Iterable[Part]) -> Report:

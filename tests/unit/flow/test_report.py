@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared.flow.plan import Counted
 from shared.flow.record import Undelivered
-from shared.flow.report import Outcomes, fold, report
+from shared.flow.report import Outcomes, fold, report, settled
 from shared.flow.verdict import Fate
 from tests.records import NOW, everything, part, plan_with
 
@@ -42,6 +42,8 @@ def test_a_send_that_lacks_any_record_is_not_finished(chunks: list[int], seed: i
     missing = data.draw(st.sampled_from(parts))
     left = [one for one in parts if one is not missing and not one.member.startswith(missing.member + "~")]
     assert report(plan_with(chunks), fold(left)).state == "running"
+    assert not settled(sum(chunks), left)
+    assert settled(sum(chunks), parts)
 
 
 def test_devices_that_were_never_planned_are_counted_once_as_expired() -> None:
