@@ -1,5 +1,6 @@
 """An app's variants as a send needs them: read from the store and opened once, believed for a second."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,19 +40,31 @@ class Rosters:
         self._monotonic = monotonic
         self._known: dict[str, tuple[tuple[RouteTarget, ...], float]] = {}
         self._opened: dict[str, tuple[int, Any]] = {}
+        self._reading: dict[str, asyncio.Future[tuple[RouteTarget, ...]]] = {}
 
     async def of(self, app: str, *, fresh: bool = False) -> Roster:
         """The app's variants; `fresh` asks the store in any case."""
         targets, until = self._known.get(app, ((), 0.0))
         if not fresh and until > self._monotonic():
             return Roster(targets, fresh=False)
+        reading = self._reading.get(app)
+        if reading is None or fresh:
+            reading = self._reading[app] = asyncio.ensure_future(self._read_all(app))
+        try:
+            return Roster(await asyncio.shield(reading), fresh=True)
+        finally:
+            if reading.done() and self._reading.get(app) is reading:
+                del self._reading[app]
+
+    async def _read_all(self, app: str) -> tuple[RouteTarget, ...]:
+        """One read for all who ask meanwhile."""
         variants = [one for one in await self._variants.all(app) if one.platform in platforms()]
         targets = tuple(RouteTarget(one.id, one.platform, self._settings(one)) for one in variants)
         if len(self._known) >= REMEMBERED:
             self._known.clear()
             self._opened.clear()
         self._known[app] = targets, self._monotonic() + BELIEVED.total_seconds()
-        return Roster(targets, fresh=True)
+        return targets
 
     def forget(self, app: str) -> None:
         """They were changed here."""

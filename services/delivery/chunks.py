@@ -12,7 +12,7 @@ import structlog
 
 from services.delivery.attempt import Attempts
 from services.delivery.catalog import Catalog
-from services.delivery.closing import Closer, patiently
+from services.delivery.closing import Closed, Closer, patiently
 from services.delivery.held import Held
 from services.delivery.job import Found, Job
 from services.delivery.lookup import Lookup
@@ -69,11 +69,13 @@ class Chunks:
                 return None
             with self._on.metrics.in_flight_chunks.labels(jobs[0].route.platform).track_inprogress():
                 began = perf_counter()
-                lost = await self._surely(jobs, lane)
+                closed = await self._surely(jobs, lane)
             self._on.metrics.chunk_seconds.labels(jobs[0].route.platform).observe(perf_counter() - began)
-            return lost
+        for one in closed:  # recorded: what follows holds up no other chunk
+            await self._on.closer.derive(one, {job.send.key: job.send for job in jobs}, lane)
+        return {member for one in closed for member in one.lost}
 
-    async def _surely(self, jobs: Sequence[Job], lane: Lane) -> set[str]:
+    async def _surely(self, jobs: Sequence[Job], lane: Lane) -> list[Closed]:
         """A bundle that fails is worked one by one; a chunk that fails three times is poison."""
         for left in reversed(range(1 if len(jobs) > 1 else TRIES)):
             try:
@@ -82,16 +84,10 @@ class Chunks:
                 log.exception("chunk_failed", members=len(jobs), tries_left=left)
                 await self._on.life.pause(BETWEEN_TRIES)
             else:  # what was sent is not sent again because it cannot be recorded
-                return await self._close(parts, jobs, lane)
+                return [await self._on.closer.close(parts)] if parts else []
         if len(jobs) == 1:
-            return await self.close_as_poison(jobs[0], lane)
-        lost: set[str] = set()
-        for one in jobs:
-            lost |= await self._surely([one], lane)
-        return lost
-
-    async def _close(self, parts: list[Part], jobs: Sequence[Job], lane: Lane) -> set[str]:
-        return await self._on.closer.close(parts, {one.send.key: one.send for one in jobs}, lane) if parts else set()
+            return [await self._poison(jobs[0], lane)]
+        return [closed for one in jobs for closed in await self._surely([one], lane)]
 
     async def _once(self, jobs: Sequence[Job]) -> list[Part]:
         found = await patiently(lambda: self._on.lookup.find(jobs))
@@ -109,13 +105,15 @@ class Chunks:
         fresh = await self._on.store.started.mark(never, run, self._on.clock.now())
         return set(never) - fresh
 
-    async def close_as_poison(self, job: Job, lane: Lane) -> set[str]:
+    async def close_as_poison(self, job: Job, lane: Lane) -> None:
         """Closes a chunk as failed, with a copy to the dead letters for whoever mends it."""
+        await self._on.closer.derive(await self._poison(job, lane), {job.send.key: job.send}, lane)
+
+    async def _poison(self, job: Job, lane: Lane) -> Closed:
         found = await patiently(lambda: self._on.lookup.find([job]))
-        part = self._ended(job, found.get(job.member, Found([])), POISON)
-        lost = await self._on.closer.close([part], {job.send.key: job.send}, lane)
+        closed = await self._on.closer.close([self._ended(job, found.get(job.member, Found([])), POISON)])
         await self._on.passing.dead_letter(job.member, lane, POISON)
-        return lost
+        return closed
 
     def _ended(self, job: Job, found: Found, reason: str) -> Part:
         return same_for_all(job, found, self._on.clock.now(), self._on.scale, Ended(Fate.FAILED, reason))

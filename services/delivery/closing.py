@@ -47,30 +47,35 @@ class Wiring:
     scale: float
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What became of parts: the members that others had closed first, and our records."""
+
+    lost: set[str]
+    records: Sequence[Sequence[Part]]
+
+
 class Closer:
     """Lives as long as the process; shared by all its chunks."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._on = wiring
 
-    async def close(self, parts: Sequence[Part], sends: dict[str, Send], lane: Lane) -> set[str]:
-        """Records these parts together, then publishes what follows; returns the members that others had closed."""
-        lost: set[str] = set()
+    async def close(self, parts: Sequence[Part]) -> Closed:
+        """Records these parts together; those of a bundle that lost a member, one by one."""
         try:
             await self._insert(parts)
         except Lost as conflict:
-            lost = conflict.members
-            await self._conflicts([part for part in parts if part.member in lost])
-            remaining = [part for part in parts if part.member not in lost]
-            for part in remaining:
-                if not await self._alone(part):
-                    lost.add(part.member)
-            ours = [part for part in remaining if part.member not in lost]
-            for part in ours:
-                await self._derive([part], sends, lane)
-        else:
+            await self._conflicts([part for part in parts if part.member in conflict.members])
+            left = [part for part in parts if part.member not in conflict.members]
+            ours = [part for part in left if await self._alone(part)]
+            return Closed({part.member for part in parts} - {part.member for part in ours}, [[part] for part in ours])
+        return Closed(set(), [parts])
+
+    async def derive(self, closed: Closed, sends: dict[str, Send], lane: Lane) -> None:
+        """Publishes what follows from the records that are ours."""
+        for parts in closed.records:
             await self._derive(parts, sends, lane)
-        return lost
 
     async def _alone(self, part: Part) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -77,12 +78,12 @@ class ApnsSettings(VariantSettings):
         """When the certificate runs out; keys do not."""
         return None if (found := self.client_certificate) is None else found.not_after
 
-    @property
+    @cached_property
     def client_certificate(self) -> ClientCertificate | None:
         """The certificate with its key, opened."""
         return None if self.certificate is None else client_certificate(self.certificate, None)
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Who is authenticated. It holds the key's hash, so that knowing another's ids opens nothing of theirs."""
         found = self.client_certificate

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -55,7 +56,7 @@ class FcmSettings(VariantSettings):
         """The project whose devices are reached."""
         return self.service_account.project_id
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Who is authenticated. It holds the key's hash, so that knowing another's ids opens nothing of theirs."""
         account = self.service_account
