@@ -103,9 +103,9 @@ class Sweep:
         finished = {send.key for send in small if settled(len(send.routes), parts[send.key])}
         records = await self.store.records.ids_of_sends(finished)
         unheard = await self.store.heard.unheard({one for found in records.values() for one in found})
-        settled = {key for key in finished if not records[key] & unheard}
-        settled |= {send.key for send in sends if not send.small and await self.store.reports.is_told(send.key)}
-        return [send for send in sends if send.key not in settled]
+        done = {key for key in finished if not records[key] & unheard}
+        done |= {send.key for send in sends if not send.small and await self.store.reports.is_told(send.key)}
+        return [send for send in sends if send.key not in done]
 
     async def scheduled(self) -> None:
         """Looks at every send whose time has come."""
