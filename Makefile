@@ -11,7 +11,7 @@ CARILLON := $(BIN)/carillon
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
 
-.PHONY: help setup demo up down test check format lock
+.PHONY: help setup demo up down test check bench format lock
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: .venv/installed ## Lint, format, types, imports and dependencies
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry .
+
+bench: setup ## Measure this machine: about 15 minutes on a quiet one
+	$(BIN)/python -m tests.bench
 
 format: .venv/installed ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .

@@ -19,7 +19,7 @@ from shared.store.errors import StoreAway
 
 LEAST_BETWEEN: Final = 0.25
 """Seconds between two sums of one send."""
-SHARE: Final = 10
+SHARE: Final = 4
 """A sum that takes so long is repeated after so many times as long."""
 NAP: Final = 0.05
 PLANS_KEPT: Final = 100
