@@ -1,7 +1,7 @@
 """An app's variants as a send needs them: read from the store and opened once, believed for a second."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -10,6 +10,7 @@ import structlog
 from pydantic import ValidationError
 
 from shared.flow.accept import RouteTarget
+from shared.flow.send import SendRequest
 from shared.providers.registry import platforms, provider
 from shared.store.variants import Variant, Variants
 
@@ -30,6 +31,18 @@ class Roster:
     def platform(self, variant: str) -> str | None:
         """The platform of one variant, or None if the app has no such variant."""
         return next((one.platform for one in self.targets if one.variant == variant), None)
+
+
+def canonical(request: SendRequest, targets: Sequence[RouteTarget]) -> SendRequest:
+    """The request with every raw token in its provider's one spelling."""
+    named = request.audience.tokens
+    if named is None:
+        return request
+    spell = {one.variant: provider(one.platform).canonical for one in targets}
+    tokens = {
+        variant: tuple(map(spell[variant], found)) if variant in spell else found for variant, found in named.items()
+    }
+    return request.model_copy(update={"audience": request.audience.model_copy(update={"tokens": tokens})})
 
 
 class Rosters:

@@ -12,6 +12,7 @@ from services.ingest.problems import Refused, field_invalid, missing
 from services.ingest.profile import Attribute, DeviceToken, Installation, Profile
 from shared.flow.identity import DEVICE_ID
 from shared.flow.model import Travelling
+from shared.providers.registry import provider
 from shared.store.devices import Registration
 
 
@@ -78,7 +79,8 @@ async def register(desk: Desk, call: Call) -> Reply:
         platform = (await desk.rosters.of(call.app, fresh=True)).platform(new.variant)
     if platform is None:
         raise field_invalid("/variant", "the app has no such variant")
-    registration = Registration(call.app, new.variant, platform, new.token, new.installation, new.said())
+    token = provider(platform).canonical(new.token)
+    registration = Registration(call.app, new.variant, platform, token, new.installation, new.said())
     device, fresh = await desk.store.devices.register(registration, desk.now())
     done = DeviceRegistered(id=device.hex(), variant=new.variant, platform=platform)
     if not fresh:
@@ -90,7 +92,9 @@ async def change(desk: Desk, call: Call) -> Reply:
     """Changes a device."""
     wanted: DeviceChange = call.body
     device = _id(call)
-    if not await desk.store.devices.update(call.app, device, wanted.said(), wanted.token or None, desk.now()):
+    known = await desk.store.devices.get(call.app, device) if wanted.token else None
+    token = provider(known["platform"]).canonical(wanted.token) if known else None
+    if not await desk.store.devices.update(call.app, device, wanted.said(), token, desk.now()):
         raise _none_such()
     return Reply(HTTPStatus.OK, DeviceChanged(id=device.hex()))
 

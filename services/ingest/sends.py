@@ -19,6 +19,7 @@ from shared.flow.model import Travelling
 from shared.flow.report import Report, State
 from shared.flow.send import Problem, Send, SendRequest
 from shared.providers.registry import check_message
+from shared.roster import canonical
 from shared.store.errors import StoreAway, never_written
 
 RETRY_AFTER = 2
@@ -72,6 +73,7 @@ async def post(desk: Desk, call: Call) -> Reply:
     request: SendRequest = call.body
     if call.size > SMALL_BODY and (request.audience.named or 0) <= NAMED_INLINE:
         raise too_large(SMALL_BODY)
+    request = canonical(request, (await desk.rosters.of(call.app)).targets)
     send = await _accepted(desk, call.app, request)
     for name, values in lists_of(request).items():
         await desk.store.lists.insert(send.list_name(name), values)

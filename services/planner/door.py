@@ -17,7 +17,7 @@ from shared.flow.accept import RouteTarget, accept, lists_of, unread
 from shared.flow.identity import APP_ID, SEND_ID, send_key
 from shared.flow.send import Command, Send
 from shared.providers.registry import check_message, problems_of
-from shared.roster import Rosters
+from shared.roster import Rosters, canonical
 from shared.runtime.clock import Clock
 from shared.store.apps import Apps
 from shared.taking import Unreadable
@@ -79,9 +79,9 @@ class Door:
             command = Command.model_validate_json(json.dumps(raw), strict=True)
         except ValidationError as error:
             return Read(unread(app, send_key(app, id_for(raw)), problems_of(error), now), {})
-        request = command.request()
         key = send_key(app, command.id)
         roster = await self.rosters.of(app)
+        request = canonical(command.request(), roster.targets)
         send = self._accepted(request, key, app, roster.targets)
         if send.problems and not roster.fresh:
             roster = await self.rosters.of(app, fresh=True)

@@ -11,6 +11,8 @@ from shared.runtime.tasks import task_group
 LINGER: Final = timedelta(milliseconds=2)
 MOST: Final = 100
 IN_FLIGHT: Final = 4
+SELDOM: Final = 0.1
+"""Seconds between puts from which on they count as single ones."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,6 +34,8 @@ class Grouper(Generic[T, R]):
         self._waiting: _Group[T, R] = []
         self._flushing = 0
         self._overdue = False
+        self._put_at = 0.0
+        self._gap = SELDOM
         self._timer: asyncio.TimerHandle | None = None
         self._room = asyncio.Semaphore(most * in_flight * 2)
         self._due = asyncio.Event()
@@ -48,6 +52,7 @@ class Grouper(Generic[T, R]):
                 raise RuntimeError("the grouper is closed")
             outcome: asyncio.Future[R] = asyncio.get_running_loop().create_future()
             self._waiting.append((item, outcome))
+            self._arrived(asyncio.get_running_loop().time())
             if len(self._waiting) >= self._most:
                 self._release()
             elif self._timer is None and not self._overdue and not self._due.is_set():
@@ -102,15 +107,25 @@ class Grouper(Generic[T, R]):
             else:
                 outcome.set_result(result)
 
+    def _arrived(self, now: float) -> None:
+        """Keeps the usual gap between puts, the latest ones counting most."""
+        self._gap += (min(now - self._put_at, SELDOM) - self._gap) / 8
+        self._put_at = now
+
+    def _silence(self) -> float:
+        """How long nothing has to come before a group goes: longer where puts follow each other."""
+        expected = 2 * self._gap
+        return self._linger if expected > self._longest else max(self._linger, expected)
+
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._linger, self._look, loop.time(), len(self._waiting))
+        self._timer = loop.call_later(self._silence(), self._look, loop.time(), len(self._waiting))
 
     def _look(self, began: float, seen: int) -> None:
         loop = asyncio.get_running_loop()
-        patient = self._longest > self._linger
-        if len(self._waiting) > seen and loop.time() - began + self._linger <= self._longest:
-            self._timer = loop.call_later(self._linger, self._look, began, len(self._waiting))
+        patient, silence = self._longest > self._linger, self._silence()
+        if len(self._waiting) > seen and loop.time() - began + silence <= self._longest:
+            self._timer = loop.call_later(silence, self._look, began, len(self._waiting))
         elif patient and self._flushing:
             self._timer, self._overdue = None, True
         else:

@@ -174,6 +174,10 @@ class Provider(Protocol[S, E]):
     min_refresh: float
     """Seconds that must lie between two authorizations of one identity."""
 
+    def canonical(self, token: str) -> str:
+        """The one spelling of a token under which it is stored: two spellings are one device."""
+        ...
+
     def check(self, message: Message, settings: Sequence[S]) -> list[Problem]:
         """What no device of these variants could be sent, by JSON pointer into the message (`/apns/aps/badge`).
 

@@ -7,11 +7,13 @@
 A token is in one row of a variant only: the newest registration wins.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pymongo import IndexModel, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
@@ -21,12 +23,16 @@ from shared.flow.audience import Audience, Tags
 from shared.flow.device import Device
 from shared.flow.identity import SHARDS, device_id, shard_of
 from shared.flow.plan import ShardRange
+from shared.store.errors import StoreBusy
 
 PROFILE: Final = ("user", "tags", "attributes", "locale", "zone")
 """What a registration may say beside the token; what it leaves out stays as it was, null removes it."""
-ATTEMPTS: Final = 5
-"""Two registrations at once may collide on a unique index this often before it is reported."""
+ATTEMPTS: Final = 30
+"""Registrations of one token at once may collide on its unique index this often before it is reported."""
+BACKOFF: Final = 0.01
+"""Seconds, times the tries."""
 PIECES: Final = 64
+T = TypeVar("T")
 LOOKED_UP: Final = {"token": 1, "user": 1}
 
 
@@ -70,31 +76,49 @@ class Devices:
 
     async def register(self, registration: Registration, now: datetime) -> tuple[bytes, bool]:
         """Registers or updates a device, by installation or else by token; returns its id and whether it is new."""
-        key = token_key(registration.variant, registration.token)
-        for attempt in range(ATTEMPTS):
-            try:
-                if registration.installation is None:
-                    found = await self._devices.find_one({"token_key": key}, {"_id": 1})
-                    device = found["_id"] if found else device_id(registration.variant, f"t:{registration.token}")
-                else:
-                    device = device_id(registration.variant, f"i:{registration.installation}")
-                return await self._upsert(bytes(device), key, registration, now)
-            except DuplicateKeyError:
-                if attempt == ATTEMPTS - 1:
-                    raise
-                await self._devices.delete_one({"token_key": key, "_id": {"$ne": device}})
-        raise AssertionError  # the loop returns or raises
+        if registration.installation is not None:
+            device = device_id(registration.variant, f"i:{registration.installation}")
+            return await self._owning(registration, lambda _: self._upsert({"_id": device}, device, registration, now))
+        return await self._owning(registration, lambda tries: self._by_token(tries, registration, now))
 
-    async def _upsert(self, device: bytes, key: bytes, new: Registration, now: datetime) -> tuple[bytes, bool]:
-        set_ = {"token": new.token, "token_key": key, "registered_at": now, **_kept(new.profile)}
+    async def _by_token(self, tries: int, new: Registration, now: datetime) -> tuple[bytes, bool]:
+        """The device that has the token, or a new one; an id whose device has another token by now is passed over."""
+        key = token_key(new.variant, new.token)
+        found = await self._devices.find_one({"token_key": key}, {"_id": 1})
+        again = f"|{tries}" if tries else ""
+        device = bytes(found["_id"]) if found else device_id(new.variant, f"t:{new.token}{again}")
+        return await self._upsert({"_id": device, "token_key": key}, device, new, now)
+
+    async def _owning(self, new: Registration, write: Callable[[int], Awaitable[T]]) -> T:
+        """Writes until the token is this device's alone: the newest registration wins it from any other."""
+        for tries in range(ATTEMPTS):
+            try:
+                return await write(tries)
+            except DuplicateKeyError:
+                if new.installation is not None:
+                    await self._give_up(new.variant, new.token, device_id(new.variant, f"i:{new.installation}"))
+                await asyncio.sleep(random.random() * BACKOFF * tries)  # noqa: S311  # jitter, not a secret
+        message = f"{ATTEMPTS} others wanted the same token at once"
+        raise StoreBusy(message)
+
+    async def _give_up(self, variant: str, token: str, to: bytes) -> None:
+        await self._devices.delete_one({"token_key": token_key(variant, token), "_id": {"$ne": to}})
+
+    async def _upsert(
+        self, where: dict[str, Any], device: bytes, new: Registration, now: datetime
+    ) -> tuple[bytes, bool]:
+        set_ = {
+            "token": new.token, "token_key": token_key(new.variant, new.token), "registered_at": now,
+            **_kept(new.profile),
+        }  # fmt: skip
         first = {
             "app": new.app, "variant": new.variant, "platform": new.platform,
             "shard": shard_of(device), "first_seen": now,
         }  # fmt: skip
+        set_ = {name: value for name, value in set_.items() if name not in where}
         unset = {"retired": "", **{name: "" for name, value in new.profile.items() if value is None}}
-        done = await self._devices.update_one(
-            {"_id": device}, {"$set": set_, "$setOnInsert": first, "$unset": unset}, upsert=True
-        )
+        change = {"$set": set_, "$setOnInsert": first, "$unset": unset}
+        done = await self._devices.update_one(where, change, upsert=True)
         return device, done.upserted_id is not None
 
     async def update(
@@ -109,16 +133,16 @@ class Devices:
             "token": token, "token_key": token_key(found["variant"], token), "registered_at": now, **_kept(profile)
         }  # fmt: skip
         unset = {"retired": "", **{name: "" for name, value in profile.items() if value is None}}
-        for attempt in range(ATTEMPTS):
+        for tries in range(ATTEMPTS):
             try:
                 done = await self._devices.update_one({"_id": device, "app": app}, {"$set": set_, "$unset": unset})
             except DuplicateKeyError:
-                if attempt == ATTEMPTS - 1:
-                    raise
-                await self._devices.delete_one({"token_key": set_["token_key"], "_id": {"$ne": device}})
+                await self._give_up(found["variant"], token, device)
+                await asyncio.sleep(random.random() * BACKOFF * tries)  # noqa: S311  # as above
             else:
                 return done.matched_count == 1
-        raise AssertionError  # the loop returns or raises
+        message = f"{ATTEMPTS} others wanted the same token at once"
+        raise StoreBusy(message)
 
     async def get(self, app: str, device: bytes) -> dict[str, Any] | None:
         """The stored device, or None."""

@@ -56,6 +56,10 @@ class Unsealable(StoreError):  # noqa: N818  # as above
     """The key ring does not hold the key that sealed this, or the bytes were changed."""
 
 
+class StoreBusy(PyMongoError):  # noqa: N818  # as above
+    """Too many wanted the same thing at once: try later, as when the store is away."""
+
+
 def never_written(error: PyMongoError) -> bool:
     """Whether a write that failed so certainly had no effect: no server was found to send it to.
 

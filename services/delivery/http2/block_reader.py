@@ -15,6 +15,8 @@ MAX_HEADER_LIST: Final = 65_536
 """Bytes of an answer's fields, decoded, before the connection is given up; the real ones have under 1,000."""
 STATIC: Final = HeaderTable.STATIC_TABLE
 REMEMBERED: Final = 512
+LONGEST_REMEMBERED: Final = 256
+"""Bytes of a field: a peer that says long ones must not fill our memory with them."""
 """Fields kept as they were on the wire. Unique ones (an id) push the others out now and then, which costs little."""
 INDEXED, INCREMENTAL, SIZE_UPDATE = 0x80, 0x40, 0x20
 MOST_INTEGER_BYTES: Final = 4
@@ -95,9 +97,10 @@ class PlainReader:
         else:
             name, at = _string(raw, at)
         value, _ = _string(raw, at)
-        if len(self._seen) >= REMEMBERED:
-            self._seen.clear()
-        self._seen[raw] = name, value
+        if len(raw) <= LONGEST_REMEMBERED:
+            if len(self._seen) >= REMEMBERED:
+                self._seen.clear()
+            self._seen[raw] = name, value
         return name, value
 
 

@@ -26,6 +26,10 @@ class Apns:
     library: str = "aioapns"
     min_refresh: float = auth.LEAST_BETWEEN.total_seconds()
 
+    def canonical(self, token: str) -> str:
+        """Hexadecimal digits in lower case."""
+        return token.lower()
+
     def check(self, message: Message, settings: Sequence[ApnsSettings]) -> list[Problem]:
         """What no device of these variants could be sent."""
         raw = message.raw_for(self.name) or {}

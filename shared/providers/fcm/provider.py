@@ -26,6 +26,10 @@ class Fcm:
     library: str = "httpx"
     min_refresh: float = auth.LEAST_BETWEEN.total_seconds()
 
+    def canonical(self, token: str) -> str:
+        """As it is: every character counts."""
+        return token
+
     def check(self, message: Message, settings: Sequence[FcmSettings]) -> list[Problem]:
         """What no device of these variants could be sent; projects do not differ in it."""
         del settings

@@ -56,6 +56,21 @@ async def test_a_new_token_keeps_the_device_and_its_shard(opened: Store) -> None
     assert await register(opened, "newer") == device
 
 
+async def test_a_token_that_was_replaced_registers_as_another_device(opened: Store) -> None:
+    first = await register(opened, "one", user="carol")
+    assert await opened.devices.update("app", first, {}, "two", SOON)
+    second = await register(opened, "one", user="dave")
+    assert second != first
+    assert {row["token"]: row["user"] for row in await rows(opened)} == {"one": "dave", "two": "carol"}
+    assert await register(opened, "one") == second
+
+
+async def test_many_installations_that_want_one_token_at_once_end_with_one_row(opened: Store) -> None:
+    wanted = [Registration("app", "v1", "apns", "t", f"phone {n}", {}) for n in range(30)]
+    await asyncio.gather(*(opened.devices.register(one, NOW) for one in wanted))
+    assert len(await rows(opened)) == 1
+
+
 async def test_a_token_belongs_to_the_newest_registration_only(opened: Store) -> None:
     await register(opened, "t", "first phone")
     second = await register(opened, "t", "second phone")
