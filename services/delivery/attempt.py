@@ -17,6 +17,7 @@ from services.delivery.job import Found, Job
 from services.delivery.retry import Again, Ended, Later, Situation, decide, too_late
 from services.delivery.tally import Tally, same_for_all
 from services.delivery.transport.contract import Parcel, Transport
+from services.delivery.troubles import Troubles
 from shared.flow.device import Device
 from shared.flow.identity import attempt_of
 from shared.flow.record import Part
@@ -24,6 +25,7 @@ from shared.flow.verdict import (
     CredentialProblem,
     DelayRule,
     Fate,
+    Reauthorize,
     Retry,
     Verdict,
 )
@@ -73,6 +75,7 @@ class Attempts:
 
     def __init__(self, wiring: Wiring) -> None:
         self._on = wiring
+        self._troubles = Troubles(wiring.provider.name, wiring.metrics)
 
     async def run(self, work: Sequence[tuple[Job, Found]]) -> list[Part]:
         """The record parts of these jobs, in order."""
@@ -146,6 +149,8 @@ class Attempts:
     def _settle(self, batch: _Batch, number: int, verdict: Verdict, tries: int) -> None:
         """Decides about one notification that was not simply accepted."""
         decision = decide(verdict, self._situation(batch.tally, tries), self._on.rng)
+        if isinstance(verdict, CredentialProblem | Reauthorize) and not isinstance(decision, Again):
+            self._troubles.warn(batch.variant.variant.id, verdict.reason)
         if isinstance(decision, Again):
             batch.again.append(number)
             batch.refused = batch.authorization if decision.renew else batch.refused

@@ -79,6 +79,7 @@ class Authorizer:
                 log.warning("authorization_not_renewed", error=str(error))
                 return known
             if isinstance(error, AuthorizationRefused):
+                self._on.metrics.authorization_refreshes.labels(self._on.provider.name, "refused").inc()
                 raise
             raise AuthorizationRefused("store_away", permanent=False) from error
 

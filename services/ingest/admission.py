@@ -23,6 +23,9 @@ class Broker(Protocol):
     def blocked(self) -> bool: ...
 
     @property
+    def connected(self) -> bool: ...
+
+    @property
     def confirming(self) -> bool: ...
 
 
@@ -40,6 +43,8 @@ class Admission:
         """Why nothing is accepted now, or None."""
         if self._broker.blocked:
             return "the broker has raised an alarm and takes no messages"
+        if not self._broker.connected:
+            return "the broker is not connected"
         oldest = min(self._pending.values(), default=None)
         if oldest is not None and self._monotonic() - oldest > PATIENCE.total_seconds():
             return "the broker does not answer in time"

@@ -65,9 +65,9 @@ def unavailable(detail: str, retry_after: int) -> Refused:
     return refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": str(retry_after)})
 
 
-def outcome_unknown(send: str, retry_after: int) -> Refused:
-    """To be raised: the store failed while the send was on its way to it."""
+def outcome_unknown(send: str) -> Refused:
+    """To be raised: the store failed while the send was on its way to it. Not to be repeated without a look."""
     status = HTTPStatus.SERVICE_UNAVAILABLE
     detail = f"the store did not confirm; the send may have been accepted all the same: ask for /v1/sends/{send}"
     document = ProblemDocument(type=OUTCOME_UNKNOWN, title="Outcome unknown", status=status, detail=detail, send=send)
-    return Refused(document, {"Retry-After": str(retry_after)})
+    return Refused(document)

@@ -82,7 +82,7 @@ async def post(desk: Desk, call: Call) -> Reply:
     except StoreAway as error:
         if never_written(error):
             raise
-        raise outcome_unknown(send.id, RETRY_AFTER) from error
+        raise outcome_unknown(send.id) from error
     done = SendAccepted(id=send.id, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline)
     return Reply(HTTPStatus.ACCEPTED, done, f"/v1/sends/{send.id}")
 

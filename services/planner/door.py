@@ -24,6 +24,8 @@ from shared.taking import Unreadable
 
 SIGNATURE: Final = "carillon-signature"
 """Header: the hex HMAC-SHA256 of the message body with the app's secret."""
+BACKEND: Final = "backend-"
+"""The broker's user of an app is named so; the broker checks that the property user-id is the user's."""
 DIRECT_REPLY: Final = "amq.rabbitmq.reply-to"
 MOST_BYTES: Final = 32_000_000
 """As over HTTP: a million recipients named by 30 bytes each."""
@@ -47,7 +49,7 @@ class Door:
     rosters: Rosters
     clock: Clock
     by_user: bool
-    """Trust the broker's user, named like the app, instead of a signature."""
+    """Trust the broker's user, `backend-<app>`, instead of a signature."""
 
     async def read(self, incoming: Incoming) -> list[Read]:
         """Every command of a message. Raises `Unreadable`."""
@@ -61,8 +63,8 @@ class Door:
 
     async def _authenticate(self, app: str, incoming: Incoming) -> None:
         if self.by_user:
-            if incoming.user_id != app:
-                message = f"the broker's user is not {app}"
+            if incoming.user_id != f"{BACKEND}{app}":
+                message = f"the property user-id is not {BACKEND}{app}"
                 raise Unreadable(message)
             return
         signature = incoming.headers.get(SIGNATURE)

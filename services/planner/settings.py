@@ -17,7 +17,7 @@ class PlannerSettings(Common):
     )
     amqp_users: bool = Field(
         default=False,
-        description="commands are trusted by the broker's user, named like the app, instead of a signature",
+        description="commands are trusted by the broker's user, backend-<app>, instead of a signature",
     )
     sweep_seconds: float = Field(
         default=30, gt=0, description="how long something may lie undone before it is looked at"

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from starlette.routing import BaseRoute
 
+from services.simulator.certificates import Authority
 from services.simulator.exchange import Handler
 from services.simulator.knobs import Clock, Dial
 from services.simulator.ledger import Ledger
@@ -43,6 +44,7 @@ class Provider(Protocol):
     ledger: Ledger
     clock: Clock
     dial: Dial[Any]  # its knobs
+    authority: Authority | None = None  # who signs client certificates; given by the wiring
 
     def import_tokens(self, entries: Sequence[Mapping[str, Any]]) -> int:
         """Put tokens into the registry (replacing those with the same key); how many."""

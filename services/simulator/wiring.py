@@ -71,6 +71,7 @@ async def open_simulator(settings: Settings) -> AsyncIterator[Simulator]:
         _refuse_unknown_ports(settings, providers)
         servers: dict[str, dict[str, Server]] = {}
         for name, provider in providers.items():
+            provider.authority = authority
             stack.callback(provider.ledger.close)
             servers[name] = await stack.enter_async_context(open_ports(provider, authority, settings))
         app = control(list(providers.values()), servers)

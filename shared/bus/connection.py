@@ -47,6 +47,11 @@ class Bus:
         return self._out.blocked
 
     @property
+    def connected(self) -> bool:
+        """Whether there is a connection to publish on."""
+        return self._out.up
+
+    @property
     def confirming(self) -> bool:
         """Whether the last publish was confirmed. While not, the bus asks the broker every second."""
         return self._publisher.confirming

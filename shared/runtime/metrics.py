@@ -61,6 +61,9 @@ class Metrics:
     closed_by_counting: Annotated[Counter, Spec("Chunks closed by counting", ("why",))]
     dead_letters: Annotated[Counter, Spec("Messages put to the dead letters", ("queue",))]
     devices_retired: Annotated[Counter, Spec("Devices removed or put in quarantine", ("reason",))]
+    credential_problems: Annotated[
+        Counter, Spec("Minutes in which a variant's credentials were refused", ("platform", "reason"))
+    ]
     authorization_refreshes: Annotated[Counter, Spec("Provider authorizations obtained", ("platform", "outcome"))]
     clock_offset_seconds: Annotated[Gauge, Spec("The store's clock less this machine's")]
     store_seconds: Annotated[Histogram, Spec("Time of a store operation", ("operation",))]

@@ -14,6 +14,8 @@ from shared.runtime.tasks import task_group
 
 GRACE: Final = timedelta(seconds=5)
 """For requests in flight; without a limit uvicorn waits for ever for an open connection."""
+KEEP_ALIVE: Final = 75
+"""Seconds; longer than clients and load balancers keep a connection, so that it is they who close an idle one."""
 STARTING: Final = 0.005
 
 
@@ -34,6 +36,7 @@ async def serve(app: ASGIApp, *, host: str, port: int, grace: timedelta = GRACE)
         log_config=None,
         lifespan="off",
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, round(grace.total_seconds())),
     )
     server = _Server(config)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -21,7 +22,17 @@ from services.simulator.knobs import Clock, Dial, Scripts, Step
 from services.simulator.ledger import Ledger
 from services.simulator.provider import Listener, Provider
 
-ENVIRONMENTS = ("production", "sandbox")
+ENVIRONMENTS: tuple[Literal["production"], Literal["sandbox"]] = ("production", "sandbox")
+
+
+class CertificateWanted(BaseModel):
+    """What a client certificate is to be for; Apple's universal ones are for both environments."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bundle: str
+    environments: tuple[Literal["production", "sandbox"], ...] = ENVIRONMENTS
+    topics: tuple[str, ...] = ()
 
 
 class Apns(Provider):
@@ -95,6 +106,7 @@ class Apns(Provider):
             Route("/keys", self._list_keys, methods=["GET"]),
             Route("/keys", self._add_key, methods=["POST"]),
             Route("/keys/{key_id}", self._revoke_key, methods=["DELETE"]),
+            Route("/certificates/make", self._make_certificate, methods=["POST"]),
         )
 
     # ── its own control routes ───────────────────────────────────────────────────────────────────────────────────
@@ -106,6 +118,14 @@ class Apns(Provider):
         key = Key.model_validate_json(await request.body())
         self.keys.register(key)
         return JSONResponse(key.model_dump(mode="json"), status_code=201)
+
+    async def _make_certificate(self, request: Request) -> Response:
+        """A client certificate with its key, as one PEM text: what a variant takes as `certificate`."""
+        if self.authority is None:
+            return Response(status_code=503)
+        wanted = CertificateWanted.model_validate_json(await request.body())
+        pair = self.authority.push_certificate(wanted.bundle, environments=wanted.environments, topics=wanted.topics)
+        return JSONResponse({"certificate": (pair.certificate + pair.key).decode()}, status_code=201)
 
     async def _revoke_key(self, request: Request) -> Response:
         self.keys.revoke(request.path_params["key_id"])

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from starlette.routing import BaseRoute
 
+from services.simulator.certificates import Authority
 from services.simulator.fcm.control import routes
 from services.simulator.fcm.installation import Installation, State
 from services.simulator.fcm.knobs import FcmKnobs, FcmStep
@@ -38,6 +39,7 @@ class Fcm:
     """See `services.simulator.provider.Provider`."""
 
     name = "fcm"
+    authority: Authority | None = None
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self.ledger = ledger

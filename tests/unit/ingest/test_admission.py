@@ -8,6 +8,7 @@ from shared.bus.errors import NotConfirmed, Unroutable
 
 class Broker:
     blocked = False
+    connected = True
     confirming = True
 
 
@@ -73,7 +74,9 @@ def test_what_the_bus_knows_shuts_it(admission: Admission, broker: Broker) -> No
     assert admission.shut()
     broker.blocked, broker.confirming = False, False
     assert admission.shut()
-    broker.confirming = True
+    broker.confirming, broker.connected = True, False
+    assert admission.shut()
+    broker.connected = True
     assert admission.shut() is None
 
 

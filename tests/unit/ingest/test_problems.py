@@ -61,5 +61,5 @@ def test_a_cursor_leads_back_to_the_send_it_was_written_for() -> None:
 
 
 def test_an_unknown_outcome_says_where_to_look() -> None:
-    document = outcome_unknown("s1", 2).document
+    document = outcome_unknown("s1").document
     assert (document.type, document.send, "/v1/sends/s1" in document.detail) == (OUTCOME_UNKNOWN, "s1", True)

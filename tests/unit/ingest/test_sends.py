@@ -54,7 +54,7 @@ async def test_after_an_insert_that_may_have_happened_the_sender_is_told_where_t
         await sends.post(desk_with(commit), CALL)
     document = refused.value.document
     assert (document.status, document.type, document.send) == (503, OUTCOME_UNKNOWN, commit.put_[0].id)
-    assert refused.value.headers["Retry-After"]
+    assert "Retry-After" not in refused.value.headers  # repeated without a look, it might be sent twice
 
 
 async def test_an_insert_that_never_went_out_leaves_no_doubt() -> None:
