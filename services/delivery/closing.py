@@ -129,7 +129,8 @@ class Closer:
 
     async def _conflicts(self, ours: Sequence[Part]) -> None:
         """Counts devices that ended one way here and another way in the record that won."""
-        self._on.metrics.records_lost.inc(len(ours))
+        for part in ours:
+            self._on.metrics.records_lost.labels(part.platform).inc()
         theirs = await patiently(lambda: self._on.store.records.parts([part.member for part in ours]))
         for part in ours:
             winner = theirs.get(part.member)

@@ -1,0 +1,1 @@
+"""Parts of delivery on a real store."""
