@@ -15,6 +15,8 @@ from structlog.types import EventDict, WrappedLogger
 
 QUEUED: Final = 10_000
 """Lines that may wait for a slow reader of stdout; what is more is dropped and counted in the next line."""
+TOGETHER: Final = 100
+"""Lines in one write: without a bound, a fast writer of lines would have them all in memory, full queue or not."""
 PATIENCE: Final = 2.0
 """Seconds that the end of the process waits for a reader of stdout."""
 REDACTED: Final = "[redacted]"
@@ -127,7 +129,7 @@ class _Lines:
         ended = False
         while not ended and (line := self._queue.get()) is not None:
             lines = [line]
-            while not ended and not self._queue.empty():
+            while not ended and len(lines) < TOGETHER and not self._queue.empty():
                 more = self._queue.get()
                 ended = more is None
                 lines += [] if more is None else [more]
