@@ -4,8 +4,8 @@ Answers in ─▶ record (majority) ─▶ retries and result published ─▶ t
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Final, TypeVar
@@ -17,7 +17,7 @@ from shared.bus.connection import Bus
 from shared.bus.delay import step_past, wait_queue
 from shared.bus.errors import BusError
 from shared.bus.topology import DEFAULT, RESULTS, results_key, slices_queue
-from shared.flow.envelope import ChunksDone, SliceDue, SlicesDue
+from shared.flow.envelope import ChunksDone, SliceDue, SlicesDue, SmallSend
 from shared.flow.identity import retry_slice_id
 from shared.flow.lane import Lane
 from shared.flow.record import Part, Record
@@ -88,8 +88,7 @@ class Closer:
     async def _insert(self, parts: Sequence[Part]) -> None:
         record = Record(id=parts[0].member, by=token_hex(8), at=self._on.clock.now(), parts=tuple(parts))
         await patiently(lambda: self._on.store.records.insert(record))
-        for part in parts:
-            self._count(part)
+        self._count(parts)
 
     async def _derive(self, parts: Sequence[Part], sends: dict[str, Send], lane: Lane) -> None:
         """Retries and the result. What fails here does not hold the ack: the sweep derives it again."""
@@ -98,7 +97,7 @@ class Closer:
             lane=lane,
             record=parts[0].member,
             members=members_of(parts),
-            small=all(send.small for send in by_send.values()),
+            small=_small(by_send.values()),
         )
         try:
             await self._retries(parts, by_send, lane)
@@ -122,10 +121,17 @@ class Closer:
                 some = SlicesDue(slices=tuple(slices[start : start + RETRIES_IN_A_MESSAGE]))
                 await self._on.bus.publish(DEFAULT, queue, some.model_dump_json(exclude_defaults=True).encode())
 
-    def _count(self, part: Part) -> None:
-        self._on.metrics.chunks.labels(part.platform).inc()
-        for count in part.counts:
-            self._on.metrics.notifications.labels(part.platform, str(count.fate), count.reason).inc(count.n)
+    def _count(self, parts: Sequence[Part]) -> None:
+        """Summed first: a bundle has a hundred parts, and they mostly end the same way."""
+        chunks = Counter(part.platform for part in parts)
+        ends: Counter[tuple[str, str, str]] = Counter()
+        for part in parts:
+            for count in part.counts:
+                ends[part.platform, count.fate, count.reason] += count.n
+        for platform, n in chunks.items():
+            self._on.metrics.chunks.labels(platform).inc(n)
+        for labels, n in ends.items():
+            self._on.metrics.notifications.labels(*labels).inc(n)
 
     async def _conflicts(self, ours: Sequence[Part]) -> None:
         """Counts devices that ended one way here and another way in the record that won."""
@@ -139,6 +145,12 @@ class Closer:
                 self._on.metrics.chunk_conflicts.inc(conflicts)
                 if conflicts:
                     log.warning("chunk_conflict", member=part.member, devices=conflicts)
+
+
+def _small(sends: Collection[Send]) -> tuple[SmallSend, ...]:
+    if not all(send.small for send in sends):
+        return ()
+    return tuple(SmallSend(key=one.key, routes=len(one.routes), accepted_at=one.accepted_at) for one in sends)
 
 
 def conflicting(one: Part, other: Part) -> int:

@@ -14,6 +14,7 @@ from shared.bus.errors import BusError, NotConfirmed
 from shared.bus.topology import DEFAULT, sends_queue
 from shared.flow.envelope import SendsDue
 from shared.flow.lane import Lane
+from shared.flow.send import Send
 from shared.runtime.metrics import Metrics
 
 PROBE_EVERY: Final = timedelta(seconds=1)
@@ -30,16 +31,18 @@ class Announcer:
         self._admission = admission
         self._metrics = metrics
 
-    async def announce(self, lane: Lane, keys: Sequence[str]) -> None:
+    async def announce(self, lane: Lane, sends: Sequence[Send]) -> None:
         """One bundle. Returns whether confirmed or not; an empty one is only a question."""
-        body = SendsDue(sends=tuple(keys)).model_dump_json().encode()
+        small = {one.key: tuple(route.platform for route in one.routes) for one in sends if one.small}
+        due = SendsDue(sends=tuple(one.key for one in sends if not one.small), small=small)
+        body = due.model_dump_json(exclude_defaults=True).encode()
         try:
             with self._admission.publishing(), self._metrics.broker_seconds.labels("sends").time():
                 await self._bus.publish(DEFAULT, sends_queue(lane), body, timeout=CONFIRM_WITHIN.total_seconds())
         except BusError as error:
             why = error.why if isinstance(error, NotConfirmed) else "unroutable"
             self._metrics.publish_unconfirmed.labels(why).inc()
-            log.warning("sends_not_announced", lane=lane, sends=len(keys), error=str(error))
+            log.warning("sends_not_announced", lane=lane, sends=len(sends), error=str(error))
 
     async def reopen(self, started: Started) -> None:
         """Asks until the broker confirms, whenever it did not; runs until cancelled."""

@@ -44,10 +44,10 @@ async def open_commit(sends: Sends, announcer: Announcer, metrics: Metrics, star
                 await sends.insert(group)
             metrics.ingest_group_size.observe(len(group))
             for lane in Lane:
-                keys = [send.key for send in group if send.lane is lane]
-                if keys:
-                    metrics.sends_accepted.labels("http", lane).inc(len(keys))
-                    tasks.create_task(announcer.announce(lane, keys))
+                stored = [send for send in group if send.lane is lane]
+                if stored:
+                    metrics.sends_accepted.labels("http", lane).inc(len(stored))
+                    tasks.create_task(announcer.announce(lane, stored))
             return [None] * len(group)
 
         asking = tasks.create_task(announcer.reopen(started))

@@ -4,6 +4,7 @@ A secret that was verified is believed for some seconds, so that the store is no
 leaves the secret before it valid anyway, so nothing that was revoked lives longer than this.
 """
 
+import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
@@ -78,4 +79,4 @@ class Keys:
         return Key(kind, app)
 
     def _hash(self, secret: str) -> bytes:
-        return hmac.digest(self._pepper, secret.encode(), "sha256")
+        return hashlib.blake2b(secret.encode(), key=self._pepper, digest_size=32).digest()

@@ -71,7 +71,7 @@ def _state(send: Send, parts: list[Part], stored: Report | None) -> State:
 
 
 def _own(send: Send, parts: list[Part]) -> Report:
-    return own_report(send, parts) if parts else _empty(send, "accepted")
+    return own_report(len(send.routes), send.accepted_at, parts) if parts else _empty(send, "accepted")
 
 
 def _empty(send: Send, state: State) -> Report:

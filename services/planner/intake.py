@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -12,8 +13,8 @@ from services.planner.publishing import Publishing
 from shared.bus.incoming import Incoming
 from shared.bus.topology import sends_queue
 from shared.flow.envelope import SendsDue, SliceDue
+from shared.flow.identity import slice_id
 from shared.flow.lane import Lane
-from shared.flow.plan import own_plan
 from shared.flow.send import Send
 from shared.store.connection import Store
 from shared.taking import Source, Taking, read
@@ -35,22 +36,26 @@ class Intake:
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes what is in hand."""
-        await self.taking.run([Source(sends_queue(lane), PREFETCH, self._message) for lane in Lane])
+        await self.taking.run([Source(sends_queue(lane), PREFETCH, partial(self._message, lane=lane)) for lane in Lane])
 
-    async def _message(self, incoming: Incoming) -> None:
-        await self.take(read(SendsDue, incoming).sends)
+    async def _message(self, incoming: Incoming, lane: Lane) -> None:
+        due = read(SendsDue, incoming)
+        known = [(lane, key, platforms) for key, platforms in due.small.items()]
+        sends = (await self.store.sends.many(due.sends)).values() if due.sends else ()
+        await self._release(known + [(one.lane, one.key, _platforms(one)) for one in sends if one.small])
+        for send in sends:
+            if not (send.small or send.problems or await self._planned(send)):
+                await self.publishing.sends_later(send.lane, send.key)
         await incoming.ack()
 
-    async def take(self, keys: Sequence[str]) -> None:
-        """Plans these sends and releases what may go. Safe to repeat."""
-        found = await self.store.sends.many(keys) if keys else {}
-        sends = [send for send in found.values() if not send.problems]
-        await self.publishing.slices(
-            [piece for send in sends if send.small for piece in small_slices(send)], bundled=True
-        )
-        for send in sends:
-            if not send.small and not await self._planned(send):
-                await self.publishing.sends_later(send.lane, send.key)
+    async def _release(self, small: Sequence[tuple[Lane, str, Sequence[str]]]) -> None:
+        """The slices of sends that are their own plans: one for each route, whatever the send says."""
+        slices = [
+            (platform, lane, SliceDue(id=slice_id(key, route, 0)))
+            for lane, key, platforms in small
+            for route, platform in enumerate(platforms)
+        ]
+        await self.publishing.slices(slices, bundled=True)
 
     async def _planned(self, send: Send) -> bool:
         """A send that cannot be planned now holds up no other: it comes again alone."""
@@ -63,6 +68,6 @@ class Intake:
         return True
 
 
-def small_slices(send: Send) -> list[tuple[str, Lane, SliceDue]]:
-    """The slices of a send that is its own plan, with platform and lane."""
-    return [(one.platform, send.lane, SliceDue(id=one.id)) for one in own_plan(send).slices()]
+def _platforms(send: Send) -> list[str]:
+    """None for a send that was refused: it has no routes."""
+    return [route.platform for route in send.routes]

@@ -2,7 +2,14 @@
 
 from services.reporter.settings import ReporterSettings
 from services.reporter.wiring import main
+from shared.runtime.loop import plain_sockets
 from shared.runtime.start import start
 
 if __name__ == "__main__":
-    start("reporter", ReporterSettings, main, about="sums chunk records into reports, retires devices, tells backends")
+    start(
+        "reporter",
+        ReporterSettings,
+        main,
+        about="sums chunk records into reports, retires devices, tells backends",
+        loop=plain_sockets,
+    )

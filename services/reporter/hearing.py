@@ -1,6 +1,6 @@
 """Hears results: derives what follows from their records, marks sends as dirty, and acks when that is done."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -12,10 +12,10 @@ from services.reporter.summing import Summing
 from shared.bus.bundle import Grouper, open_grouper
 from shared.bus.incoming import Incoming
 from shared.bus.topology import results_queue
-from shared.flow.envelope import ChunksDone
+from shared.flow.envelope import ChunksDone, SmallSend
 from shared.flow.lane import Lane
+from shared.flow.record import Part
 from shared.flow.report import own_report, settled
-from shared.flow.send import Send
 from shared.store.connection import Store
 from shared.taking import Source, Taking, read
 
@@ -60,25 +60,30 @@ class Hearing:
         """Everything that follows from these results. Safe to repeat."""
         small = {done.record: done.small for done in results if done.record is not None}
         found = await self.deriving.derive(small) if small else {}
-        for wanted in (True, False):
-            sends = {part.send for record, parts in found.items() if small[record] is wanted for part in parts}
-            await self._sends(sends, small=wanted)
+        for key in {part.send for record, parts in found.items() if not small[record] for part in parts}:
+            self.summing.dirty(key)
+        await self._small(
+            {one.key: one for sends in small.values() for one in sends},
+            [part for record, parts in found.items() if small[record] for part in parts],
+        )
         for key in {key for done in results for key in done.again}:
             await self._again(key)
 
-    async def _sends(self, keys: Collection[str], *, small: bool) -> None:
-        if small:
-            await self._small((await self.store.sends.many(keys)).values() if keys else ())
-        else:
-            for key in keys:
-                self.summing.dirty(key)
+    async def _small(self, sends: Mapping[str, SmallSend], heard: Iterable[Part]) -> None:
+        """Their reports are derived at every look; here it only matters whether they have just been finished.
 
-    async def _small(self, sends: Iterable[Send]) -> None:
-        """Their reports are derived at every look; here it only matters whether they have just been finished."""
-        by_key = {send.key: send for send in sends}
-        parts = await self.store.records.of_sends(by_key)
-        complete = [send for key, send in by_key.items() if settled(len(send.routes), parts[key])]
-        await self.feedback.finished((send.key, own_report(send, parts[send.key])) for send in complete)
+        What was heard is mostly all that there is; only where it is not, the store is asked for the rest.
+        """
+        parts: dict[str, list[Part]] = {key: [] for key in sends}
+        for part in heard:
+            parts[part.send].append(part)
+        open_ = [key for key, own in parts.items() if not settled(sends[key].routes, own)]
+        parts |= await self.store.records.of_sends(open_) if open_ else {}
+        await self.feedback.finished(
+            (key, own_report(sends[key].routes, sends[key].accepted_at, own))
+            for key, own in parts.items()
+            if settled(sends[key].routes, own)
+        )
 
     async def _again(self, key: str) -> None:
         """Derives what is left of one send: a result was lost on the way, or the send was refused or closed."""
@@ -89,4 +94,7 @@ class Hearing:
             await self.feedback.rejected(key, send.problems)
             return
         await self.deriving.derive_unheard(key)
-        await self._sends([key], small=send.small)
+        if send.small:
+            await self._small({key: SmallSend(key=key, routes=len(send.routes), accepted_at=send.accepted_at)}, ())
+        else:
+            self.summing.dirty(key)

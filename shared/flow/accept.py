@@ -51,10 +51,13 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
         for one in check(request.message, _settings(targets or list(variants)))
     ]
     lists = {} if problems else lists_of(request)
+    kept = cut_down(audience, NAMED_INLINE)
+    if kept is not request.audience:
+        request = request.model_copy(update={"audience": kept})
     return Send(
         key=key,
         app=app,
-        request=UNREAD if problems else request.model_copy(update={"audience": cut_down(audience, NAMED_INLINE)}),
+        request=UNREAD if problems else request,
         lane=lane_for(audience.named, request.lane),
         routes=() if problems else tuple(Route(variant=one.variant, platform=one.platform) for one in targets),
         small=audience.named is not None and audience.named <= NAMED_INLINE,
@@ -68,6 +71,8 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
 
 def lists_of(request: SendRequest) -> dict[str, tuple[str, ...]]:
     """What the store must hold before the send does, by list name; nothing if the send itself holds it."""
+    if (request.audience.named or 0) <= NAMED_INLINE:
+        return {}
     audience = without_repeats(request.audience)
     return named_lists(audience) if (audience.named or 0) > NAMED_INLINE else {}
 

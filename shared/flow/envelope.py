@@ -3,6 +3,7 @@
 One message is a bundle: it may carry many members. A message that comes back is taken apart.
 """
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
@@ -15,7 +16,11 @@ class SendsDue(Travelling):
     """ingest and sweeper → planner: these sends are stored and want planning."""
 
     v: Literal[1] = 1
-    sends: tuple[str, ...] = Field(description="send keys")
+    sends: tuple[str, ...] = Field(default=(), description="send keys")
+    small: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="small sends of this lane by key: their routes' platforms, from which their slices follow",
+    )
 
 
 class SliceDue(Travelling):
@@ -32,6 +37,14 @@ class SlicesDue(Travelling):
     slices: tuple[SliceDue, ...]
 
 
+class SmallSend(Travelling):
+    """What the report of a small send rests on beside its records; never changes."""
+
+    key: str
+    routes: int
+    accepted_at: datetime
+
+
 class ChunksDone(Travelling):
     """delivery → reporter and planner: these chunks have a record. `again`: derive everything from the store again."""
 
@@ -39,5 +52,5 @@ class ChunksDone(Travelling):
     lane: Lane
     record: str | None = Field(default=None, description="the record's id; None with `again`")
     members: tuple[str, ...] = ()
-    small: bool = False
+    small: tuple[SmallSend, ...] = Field(default=(), description="the sends, if they are small")
     again: tuple[str, ...] = Field(default=(), description="send keys to sum afresh")

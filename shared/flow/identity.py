@@ -22,9 +22,12 @@ SHARDS: Final = 1 << 31
 """Shards are int32 values from 0 up to, not including, this."""
 
 
+_PAIRS: Final = tuple(one + other for one in ALPHABET for other in ALPHABET)
+
+
 def base32(number: int, length: int) -> str:
-    """`number` in `length` digits of Crockford's alphabet, most significant first."""
-    return "".join(ALPHABET[number >> (5 * place) & 31] for place in range(length - 1, -1, -1))
+    """`number` in `length` digits, an even number, of Crockford's alphabet, most significant first."""
+    return "".join([_PAIRS[number >> places & 1023] for places in range(5 * length - 10, -1, -10)])
 
 
 def new_send_id() -> str:

@@ -7,8 +7,8 @@ def without_repeats(audience: Audience) -> Audience:
     """The same recipients, each once, in the order in which they were first named."""
     update: dict[str, object] = {
         name: tuple(dict.fromkeys(values))
-        for name in ("users", "devices")
-        if (values := getattr(audience, name)) is not None
+        for name, values in (("users", audience.users), ("devices", audience.devices))
+        if values is not None and len(values) > len(set(values))
     }
     if audience.tokens is not None:
         update["tokens"] = {variant: tuple(dict.fromkeys(tokens)) for variant, tokens in audience.tokens.items()}

@@ -1,20 +1,21 @@
 """The report is the sum of a send's records: nothing is ever incremented, so nothing can be counted twice."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from shared.flow.model import Travelling
-from shared.flow.plan import Plan, own_plan
+from shared.flow.plan import Plan
 from shared.flow.record import Part
-from shared.flow.send import Send
 from shared.flow.verdict import Fate
 
 State = Literal["accepted", "running", "finished", "rejected"]
+Where = tuple[str, str]
+"""Variant and platform."""
 
 
 class Outcomes(Travelling):
@@ -89,7 +90,7 @@ def sum_of(part: Part) -> Sum:
         chunks=int(part.first),
         retries=int(not part.first),
         owed_steps=len(part.owed),
-        matched=Counter({where: part.matched}) if part.first else Counter(),
+        matched=Counter({where: part.matched}) if part.first and part.matched else Counter(),
         counts=Counter({(*where, c.fate, c.reason): c.n for c in part.counts}),
         latency=part.latency,
         first_answer_at=part.first_answer_at,
@@ -107,63 +108,74 @@ def counted(plan: Plan) -> Sum:
 
 def fold(parts: Iterable[Part]) -> Sum:
     """All these chunks; a member that comes twice counts once."""
-    total = Sum()
-    for part in {part.member: part for part in parts}.values():
-        total += sum_of(part)
-    return total
+    first, *more = [sum_of(part) for part in {part.member: part for part in parts}.values()] or [Sum()]
+    for one in more:
+        first += one
+    return first
 
 
 def report(plan: Plan, recorded: Sum, *, finished_at: datetime | None = None) -> Report:
     """The report of a send: finished when every chunk of its plan and every debt of a record has a record."""
-    finished = recorded.chunks == plan.chunks and recorded.retries == recorded.owed_steps
-    total = recorded + counted(plan)
-    variants = tuple(
-        VariantOutcomes(variant=variant, platform=platform, **_outcomes(total, (variant, platform)).model_dump())
-        for variant, platform in sorted(set(total.matched) | {key[:2] for key in total.counts})
-    )
+    total = recorded + counted(plan) if plan.counted else recorded
+    return _report(plan.chunks, plan.accepted_at, total, finished_at)
+
+
+def own_report(chunks: int, accepted_at: datetime, parts: Iterable[Part]) -> Report:
+    """The report of a small send, which is its own plan of one chunk a route: finished when the last was looked up.
+
+    Made for each of thousands of sends a second, hence from two numbers of the send and not from a plan.
+    """
+    known = list(parts)
+    last = max((part.last_answer_at or part.looked_up_at for part in known), default=None)
+    return _report(chunks, accepted_at, fold(known), last)
+
+
+def _report(chunks: int, accepted_at: datetime, total: Sum, finished_at: datetime | None) -> Report:
+    finished = total.chunks == chunks and total.retries == total.owed_steps
+    fates: dict[Where, Counter[str]] = {where: Counter() for where in total.matched}
+    reasons: dict[Where, dict[str, Counter[str]]] = {}
+    for (variant, platform, fate, reason), n in total.counts.items():
+        where = (variant, platform)
+        fates.setdefault(where, Counter())[fate.value] += n
+        if reason:
+            reasons.setdefault(where, {}).setdefault(fate.value, Counter())[reason] += n
+    found = {where: _outcomes(total.matched[where], fates[where], reasons.get(where, {})) for where in sorted(fates)}
+    variants = tuple(VariantOutcomes(variant=where[0], platform=where[1], **one) for where, one in found.items())
     return Report(
         state="finished" if finished else "running",
-        total=_outcomes(total, None),
+        total=Outcomes(**next(iter(found.values()))) if len(found) == 1 else _whole(variants),
         variants=variants,
-        chunks=plan.chunks,
+        chunks=chunks,
         chunks_recorded=total.chunks,
         retries=total.owed_steps,
         retries_recorded=total.retries,
-        accepted_at=plan.accepted_at,
+        accepted_at=accepted_at,
         first_answer_at=total.first_answer_at,
         last_answer_at=total.last_answer_at,
         finished_at=finished_at if finished else None,
     )
 
 
+def _outcomes(planned: int, fates: Mapping[str, int], reasons: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """The fields of `Outcomes`."""
+    sorted_ = {fate: dict(sorted(found.items())) for fate, found in sorted(reasons.items())}
+    return {"planned": planned, "open": planned - sum(fates.values()), "reasons": sorted_, **fates}
+
+
+def _whole(variants: Sequence[VariantOutcomes]) -> Outcomes:
+    """All variants together."""
+    fates = {fate.value: sum(getattr(one, fate.value) for one in variants) for fate in Fate}
+    reasons: dict[str, Counter[str]] = {}
+    for one in variants:
+        for fate, found in one.reasons.items():
+            reasons.setdefault(fate, Counter()).update(found)
+    return Outcomes(**_outcomes(sum(one.planned for one in variants), fates, reasons))
+
+
 def settled(chunks: int, parts: Collection[Part]) -> bool:
     """Whether a plan of so many chunks has all its records: what `report` calls finished, without making a report."""
     firsts = sum(part.first for part in parts)
     return firsts == chunks and len(parts) - firsts == sum(len(part.owed) for part in parts)
-
-
-def own_report(send: Send, parts: Iterable[Part]) -> Report:
-    """The report of a small send, which is its own plan: finished when the last of its chunks was looked up."""
-    known = list(parts)
-    last = max((part.last_answer_at or part.looked_up_at for part in known), default=None)
-    return report(own_plan(send), fold(known), finished_at=last)
-
-
-def _outcomes(total: Sum, where: tuple[str, str] | None) -> Outcomes:
-    planned = sum(n for key, n in total.matched.items() if where in (None, key))
-    fates: Counter[Fate] = Counter()
-    reasons: dict[str, Counter[str]] = {}
-    for (variant, platform, fate, reason), n in total.counts.items():
-        if where in (None, (variant, platform)):
-            fates[fate] += n
-            if reason:
-                reasons.setdefault(fate, Counter())[reason] += n
-    return Outcomes(
-        planned=planned,
-        open=planned - sum(fates.values()),
-        reasons={str(fate): dict(sorted(found.items())) for fate, found in sorted(reasons.items())},
-        **{str(fate): fates[fate] for fate in Fate},
-    )
 
 
 def _added(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:

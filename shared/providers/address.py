@@ -1,5 +1,6 @@
 """Reads the operator's provider addresses: https, a host, a port, nothing else."""
 
+from functools import cache
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ def _https(value: str) -> str:
 HttpsUrl = Annotated[str, AfterValidator(_https)]
 
 
+@cache
 def host_and_port(url: str) -> tuple[str, int]:
     """The host and port of an https address."""
     parts = urlsplit(url)

@@ -18,6 +18,7 @@ LAG_WINDOW: Final = 20
 """Naps over which the worst lag is kept: 5 s."""
 
 R = TypeVar("R")
+Loop = Callable[[], asyncio.AbstractEventLoop]
 
 log = structlog.get_logger()
 
@@ -91,9 +92,10 @@ class Life:
             await asyncio.wait((trying, stopped))
 
 
-def run(main: Callable[[Life], Awaitable[None]], *, drain: timedelta) -> int:
-    """Run `main` to its end; the exit code: 0, or 1 if it failed or outlived the drain."""
-    return asyncio.run(_lived(main, Life(drain)))
+def run(main: Callable[[Life], Awaitable[None]], *, drain: timedelta, loop: Loop | None = None) -> int:
+    """Run `main` to its end, on asyncio's loop or another. The exit code: 0; 1 if it failed or outlived the drain."""
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(_lived(main, Life(drain)))
 
 
 async def watch_loop(metrics: Metrics) -> None:

@@ -36,6 +36,7 @@ async def serve(app: ASGIApp, *, host: str, port: int, grace: timedelta = GRACE)
         log_config=None,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, round(grace.total_seconds())),
     )

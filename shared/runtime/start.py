@@ -1,5 +1,6 @@
 """The start of every service: `--help`, settings, logs, then its `main` until SIGTERM."""
 
+import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Generic, NoReturn, TypeVar
 import structlog
 from pydantic import BaseModel
 
-from shared.runtime.life import Life, run
+from shared.runtime.life import Life, Loop, run
 from shared.runtime.logs import open_logs
 from shared.runtime.settings import Common, SettingsError, help_text, read
 from shared.runtime.version import VERSION
@@ -18,6 +19,9 @@ from shared.runtime.version import VERSION
 C = TypeVar("C", bound=Common)
 
 WRONG_USAGE = 2
+COLLECT = (20_000, 20, 20)
+"""When the cycle collector looks: what services make is freed by counting references, and each look at it all costs
+more than many sends do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ def start(  # noqa: PLR0913  # argv and environ are there for tests
     extra: Sequence[type[BaseModel]] = (),
     argv: Sequence[str] | None = None,
     environ: Mapping[str, str] | None = None,
+    loop: Loop | None = None,
 ) -> NoReturn:
     """Run a service as a process and exit: 0, 1 if it failed, 2 if its settings are wrong."""
     arguments = sys.argv[1:] if argv is None else argv
@@ -49,9 +54,12 @@ def start(  # noqa: PLR0913  # argv and environ are there for tests
     except SettingsError as error:
         sys.stderr.write(f"carillon {service} does not start:\n{error}\n")
         sys.exit(WRONG_USAGE)
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
     with open_logs(service=service, level=values.log_level):
         structlog.get_logger().info("starting", version=VERSION, time_scale=values.time_scale)
-        code = run(lambda life: main(Process(values, extras, life)), drain=timedelta(seconds=values.drain_seconds))
+        drain = timedelta(seconds=values.drain_seconds)
+        code = run(lambda life: main(Process(values, extras, life)), drain=drain, loop=loop)
     sys.exit(code)
 
 

@@ -69,12 +69,17 @@ class Batch:
 
     def _lay_out(self, path: Column, own: Sequence[tuple[bytes, Sequence[bytes]]]) -> None:
         """The fields of each request's own as columns; the path's come first."""
+        self.field_sizes: int | list[int]
         self.columns: list[tuple[Column, ...]] = [_literals(literal_name(b":path"), path)]
         self.columns += [_literals(literal_name(name), values) for name, values in own]
+        if self.count == 1:  # as most bundles of single sends are made of
+            whole = [b"".join(map(_only, columns)) for columns in self.columns]
+            self.columns = [(one,) for one in whole]
+            self.field_sizes = self.widest_fields = sum(map(len, whole))
+            return
         flat = [column for columns in self.columns for column in columns]
         fixed = sum(len(column) for column in flat if isinstance(column, bytes))
         varying = [list(map(len, column)) for column in flat if not isinstance(column, bytes)]
-        self.field_sizes: int | list[int]
         if all(len(set(sizes)) <= 1 for sizes in varying):
             self.field_sizes = fixed + sum(sizes[0] for sizes in varying if sizes)
             self.widest_fields = self.field_sizes
@@ -120,6 +125,10 @@ class Batch:
         self.latency[bisect_left(LATENCY_BOUNDS, seconds)] += n
         self.first_answer = self.first_answer or now
         self.last_answer = now
+
+
+def _only(column: Column) -> bytes:
+    return column if isinstance(column, bytes) else column[0]
 
 
 def _literals(name: bytes, values: Column) -> tuple[Column, ...]:

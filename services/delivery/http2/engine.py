@@ -37,30 +37,45 @@ class Engine:
 
     def submit(self, origin: Origin, batch: Batch) -> asyncio.Future[None]:
         """Done when every request of the batch has its outcome. Cancelling it takes back what is not written yet."""
-        done: asyncio.Future[None] = self._on.loop.create_future()
-        if not batch.count:
-            done.set_result(None)
-            return done
-        pool = self._pools.get(origin)
-        if pool is None:
-            pool = self._pools[origin] = Pool(origin, self._on)
-
-        def finished() -> None:
-            if not done.done():
-                done.set_result(None)
-
-        batch.on_done = finished
-        done.add_done_callback(lambda _: pool.withdraw(batch))
-        pool.submit(batch)
-        return done
+        return self._submit([(origin, batch)])
 
     async def send(self, parcels: Sequence[Parcel]) -> list[Results]:
         """The results of each parcel, in order. Never raises for what a peer does."""
         batches = [_batch(parcel) for parcel in parcels]
-        await asyncio.gather(
-            *(self.submit(parcel.origin, batch) for parcel, batch in zip(parcels, batches, strict=True))
-        )
+        await self._submit([(parcel.origin, batch) for parcel, batch in zip(parcels, batches, strict=True)])
         return [Results(batch.delivered, batch.failures, batch.latency) for batch in batches]
+
+    def _submit(self, work: Sequence[tuple[Origin, Batch]]) -> asyncio.Future[None]:
+        """One future for all of them: a bundle of single sends is a batch for each."""
+        done: asyncio.Future[None] = self._on.loop.create_future()
+        work = [(origin, batch) for origin, batch in work if batch.count]
+        left = len(work)
+        if not left:
+            done.set_result(None)
+            return done
+
+        def finished() -> None:
+            nonlocal left
+            left -= 1
+            if not left and not done.done():
+                done.set_result(None)
+
+        def withdraw(_: asyncio.Future[None]) -> None:
+            if left:
+                for origin, batch in work:
+                    self._pool(origin).withdraw(batch)
+
+        done.add_done_callback(withdraw)
+        for origin, batch in work:
+            batch.on_done = finished
+            self._pool(origin).submit(batch)
+        return done
+
+    def _pool(self, origin: Origin) -> Pool:
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = Pool(origin, self._on)
+        return pool
 
     def _tick(self) -> None:
         now = self._on.loop.time()

@@ -5,8 +5,8 @@ Huffman coded: bytes are cheaper than time here. What would evict is inserted at
 apps on one connection cannot thrash the peer's table.
 """
 
-from collections import deque
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 Fields = tuple[tuple[bytes, bytes], ...]
@@ -43,11 +43,16 @@ def integer(value: int, prefix: int, lead: int) -> bytes:
     return bytes(out)
 
 
+_LENGTHS: Final = tuple(integer(length, 7, 0) for length in range(512))
+
+
 def string(value: bytes) -> bytes:
     """RFC 7541, section 5.2, without Huffman coding."""
-    return integer(len(value), 7, 0) + value
+    length = len(value)
+    return (_LENGTHS[length] if length < len(_LENGTHS) else integer(length, 7, 0)) + value
 
 
+@cache
 def literal_name(name: bytes) -> bytes:
     """The start of a literal that leaves the table alone; its value follows as a `string`."""
     static = STATIC_NAMES.get(name)
@@ -66,12 +71,16 @@ class Parts:
     once: bool
 
 
+_INDEXES: Final = tuple(integer(FIRST_DYNAMIC + age, 7, 0x80) for age in range(TABLE // ENTRY_OVERHEAD))
+
+
 class BlockWriter:
     """The peer's dynamic table as our requests fill it. One per connection."""
 
     def __init__(self, authority: bytes) -> None:
         self._authority = authority
-        self._entries: deque[tuple[bytes, bytes]] = deque()  # newest first
+        self._entries: dict[tuple[bytes, bytes], int] = {}  # oldest first, numbered as they were inserted
+        self._inserted = 0
         self._used = 0
         self._limit = TABLE
         self._announce: list[int] = []
@@ -106,8 +115,9 @@ class BlockWriter:
 
     def _field(self, name: bytes, value: bytes, now: float) -> bytes:
         if name in INDEXED:
-            if (name, value) in self._entries:
-                return integer(FIRST_DYNAMIC + self._entries.index((name, value)), 7, 0x80)
+            number = self._entries.get((name, value))
+            if number is not None:
+                return _INDEXES[self._inserted - number]
             if self._insert(name, value, now):
                 static = STATIC_NAMES.get(name)
                 return (integer(static, 6, 0x40) if static else b"\x40" + string(name)) + string(value)
@@ -123,12 +133,14 @@ class BlockWriter:
                 return False
             self._evicted_at = now
             self._shrink(self._limit - size)
-        self._entries.appendleft((name, value))
+        self._inserted += 1
+        self._entries[name, value] = self._inserted
         self._used += size
         self._changed = True
         return True
 
     def _shrink(self, room: int) -> None:
         while self._used > room:
-            name, value = self._entries.pop()
+            name, value = next(iter(self._entries))
+            del self._entries[name, value]
             self._used -= len(name) + len(value) + ENTRY_OVERHEAD

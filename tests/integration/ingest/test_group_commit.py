@@ -63,7 +63,8 @@ async def announced(bus: Bus, lane: Lane, wanted: set[str]) -> list[tuple[str, .
     async with bus.consume(sends_queue(lane), prefetch=1000) as consumer:
         with anyio.fail_after(20):
             async for incoming in consumer:
-                messages.append(SendsDue.model_validate_json(incoming.body).sends)
+                due = SendsDue.model_validate_json(incoming.body)
+                messages.append((*due.sends, *due.small))
                 await incoming.ack()
                 if wanted <= {key for message in messages for key in message}:
                     break
