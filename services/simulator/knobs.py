@@ -9,7 +9,11 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from services.simulator.exchange import Response
+
+INTERCEPTED = "intercepted"  # the `drop` in the books of a request that somebody in between answered
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -57,7 +61,26 @@ class Step(Knob):
     shape: Literal["plain", "split", "empty", "upper_id"] = "plain"  # odd but legal forms of an answer
     drop: Literal["black_hole", "reset", "close"] | None = None
     processed: bool = False  # with `drop`: the notification counts, only its answer is lost
+    body: str | None = None  # with `status`: what somebody in between answers, word for word; we never saw the request
     times: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _a_body_has_a_status_and_an_answer(self) -> Step:
+        if self.body is not None and (self.status is None or self.drop is not None):
+            raise ValueError("a body goes with a status, and with no drop")
+        return self
+
+    @property
+    def page(self) -> Response | None:
+        """What somebody in between answers, if that is what befalls the request."""
+        if self.body is None or self.status is None:
+            return None
+        return Response(self.status, (), self.body.encode(), self.after, self.shape == "split")
+
+    @property
+    def booked(self) -> str | None:
+        """The `drop` in the books: why our answer did not reach the client."""
+        return self.drop if self.body is None else INTERCEPTED
 
 
 class Fault(Step):

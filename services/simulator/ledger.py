@@ -8,7 +8,8 @@ verdict) and `<provider>.shown.jsonl` (what reached a device, after storage). Ve
     auth               JWT claims or a fingerprint, never a usable credential
     token              the device, where the request names one
     status, reason     the verdict; status 200 means that this token was accepted once, whatever became of the answer
-    drop               "black_hole", "reset" or "close": no answer went out; status is null unless it was processed
+    drop               "black_hole", "reset", "close", "intercepted": no answer of ours went out; status is null unless
+                       it was processed
 """
 
 from __future__ import annotations

@@ -302,15 +302,17 @@ class Connection:
             return
         if len(payload) % frames.SETTING.size:
             raise Violation(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS size")
+        window_was = self.peer.initial_window
         for key, value in frames.SETTING.iter_unpack(payload):
-            window_was, table_was = self.peer.initial_window, self.peer.table_size
+            table_was = self.peer.table_size
             self.peer.apply(key, value)
-            if self.peer.initial_window != window_was:
-                self._outbound.initial_window_changed(self.peer.initial_window - window_was)
             if self.peer.table_size != table_was:
                 self._outbound.table_changed()
         self.ready = True
+        # Acknowledged before it is used: the peer may hold us to its old window until then (RFC 9113, section 6.5.3).
         self._reply(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        if self.peer.initial_window != window_was:
+            self._outbound.initial_window_changed(self.peer.initial_window - window_was)
 
     def _on_goaway(self, payload: bytes, now: float) -> None:
         """Streams above the last one certainly were not processed; the others are waited for. There may be two."""

@@ -12,6 +12,8 @@ from shared.flow.verdict import Answer, Outcome
 from shared.providers.contract import Headers, Origin, Requests
 
 OK: Final = 200
+_A_PROVIDERS_BODY: Final = (b"", b"{")
+"""How the body of a success begins; a 200 with another one is looked at: a captive portal says 200 too."""
 REQUEST_TIMEOUT: Final = timedelta(seconds=30)
 """Without an answer for so long, an outcome is unknown. Google asks for at least 10 s (protocol reference, B.4)."""
 
@@ -54,7 +56,7 @@ def results_of(outcomes: Sequence[Outcome]) -> Results:
     for number, outcome in enumerate(outcomes):
         if isinstance(outcome, Answer):
             results.latency[bisect_left(LATENCY_BOUNDS, outcome.seconds)] += 1
-        if isinstance(outcome, Answer) and outcome.status == OK:
+        if isinstance(outcome, Answer) and outcome.status == OK and outcome.body[:1] in _A_PROVIDERS_BODY:
             results.ok += 1
         else:
             results.others.append((number, outcome))

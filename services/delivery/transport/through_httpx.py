@@ -1,6 +1,7 @@
 """The library transport on httpx, one HTTP/2 client per origin: slow, and it loses what a GOAWAY finds in flight."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,13 +13,21 @@ import httpx
 from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel, Results, results_of
 from services.delivery.transport.tls import client_context, trouble
 from shared.flow.lane import Lane
-from shared.flow.verdict import Answer, NotProcessed, Outcome, OutcomeUnknown
+from shared.flow.verdict import Answer, ConnectionTrouble, NotProcessed, Outcome, OutcomeUnknown
 from shared.providers.contract import Form, Headers, Origin, Request
 
 STREAMS: Final = 100
 BULK_STREAMS: Final = 80
 """The others are kept for the lane `now`, which would else wait behind all that bulk has asked for."""
 """Firebase resets a connection with more concurrent streams than this (protocol reference, B.5)."""
+
+_NO_TO_A_CERTIFICATE: Final = (
+    "ALERT_CERTIFICATE",
+    "ALERT_BAD_CERTIFICATE",
+    "ALERT_UNSUPPORTED_CERT",
+    "ALERT_UNKNOWN_CA",
+)
+"""Alerts of RFC 8446, section 6.2, in OpenSSL's words: the handshake has failed, so no request was read."""
 
 
 class HttpxTransport:
@@ -72,14 +81,22 @@ async def _outcome(asked: "asyncio.Future[httpx.Response] | object") -> Outcome:
         response: httpx.Response = await asked  # type: ignore[misc]  # a coroutine of the client
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         return NotProcessed("no_connection", trouble(error))
-    except httpx.ProxyError:
-        return NotProcessed("proxy", trouble(ConnectionError()))
+    except httpx.ProxyError as error:
+        return NotProcessed("no_connection", _refused_by_proxy(str(error)))
     except httpx.TimeoutException:
         return OutcomeUnknown("timeout")
+    except ssl.SSLError as error:  # httpcore lets those of a read through; under TLS 1.3 the server's no is one
+        refused = any(word in str(error) for word in _NO_TO_A_CERTIFICATE)
+        return NotProcessed("no_connection", trouble(error)) if refused else OutcomeUnknown("SSLError")
     except (httpx.HTTPError, KeyError, RuntimeError) as error:  # KeyError: encode/httpcore #1054
         return OutcomeUnknown(type(error).__name__)
     headers: Headers = tuple((name.lower(), value) for name, value in response.headers.items())
     return Answer(response.status_code, dict(headers), response.content, perf_counter() - began)
+
+
+def _refused_by_proxy(said: str) -> ConnectionTrouble:
+    """The error is the status and its phrase. With 5xx it is the proxy that cannot reach the provider."""
+    return ConnectionTrouble.UNREACHABLE if said.startswith("5") else ConnectionTrouble.PROXY_REFUSED
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ class Verdict:
     retry_after: str | None = None
     headers: Headers = ()
     body: bytes = b""  # of a success: channel endpoints have one
+    page: Response | None = None  # somebody in between has answered with it
 
     @property
     def refused(self) -> bool:
@@ -43,6 +44,8 @@ class Verdict:
 
     def answer(self, *, ids: Headers, delay: float) -> Answer:
         """What goes onto the wire."""
+        if self.page is not None:
+            return replace(self.page, after=delay + self.page.after)
         if self.drop == "black_hole":
             return Drop.BLACK_HOLE
         if self.drop == "close":
@@ -76,6 +79,8 @@ def refusal(refused: Refusal) -> Verdict:
 
 def scripted(step: Step, now_ms: int) -> Verdict | None:
     """What a script or fault decides, or None if it leaves the decision to the rules."""
+    if step.page is not None:
+        return Verdict(None, drop=step.booked, page=step.page)
     if step.drop is not None and not step.processed:
         return Verdict(None).bent(step)
     status = step.status if step.status is not None else STATUS.get(step.reason)

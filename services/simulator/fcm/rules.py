@@ -4,6 +4,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -75,6 +76,8 @@ class Rules(Conduct):
         step = outcome.step
         self.world.ledger.record(_line(request, outcome))
         after = self.dial.delay() + (step.after if step else 0.0)
+        if step is not None and step.page is not None:
+            return replace(step.page, after=after)
         match step.drop if step else None:
             case "black_hole":
                 return Drop.BLACK_HOLE
@@ -134,8 +137,8 @@ def _line(request: Request, outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         **outcome.facts,
     }
-    if outcome.step is not None and outcome.step.drop:
-        line["drop"] = outcome.step.drop
+    if outcome.step is not None and outcome.step.booked:
+        line["drop"] = outcome.step.booked
     return line
 
 

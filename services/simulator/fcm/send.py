@@ -41,7 +41,7 @@ def _decide(attempt: Attempt, conduct: Conduct) -> Outcome:
     if at_the_door is not None:
         return refused(at_the_door, **attempt.facts())
     step = conduct.disturbance(attempt.world.scripts.take(attempt.target) if attempt.target else None)
-    if step is not None and step.drop and not step.processed:
+    if step is not None and (step.page or (step.drop and not step.processed)):
         return unprocessed(step, **attempt.facts())
     if step is not None and step.status is not None:
         at_the_target = refusal_of(step, step.status)

@@ -15,7 +15,7 @@ def token(request: Request, world: World, conduct: Conduct) -> Outcome:
     facts = {"auth": claims_of(form.get("assertion", ""))}
     faults = world.knobs.token_faults
     step = next((fault for fault in faults if conduct.dial.hit(fault.share)), None)
-    if step is not None and step.drop and not step.processed:
+    if step is not None and (step.page or (step.drop and not step.processed)):
         return unprocessed(step, **facts)
     failure = refusal_of(step, step.status) if step is not None and step.status is not None else None
     if failure is not None:
