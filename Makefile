@@ -11,7 +11,7 @@ CARILLON := $(BIN)/carillon
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
 
-.PHONY: help setup demo up down test check bench format lock
+.PHONY: help setup demo up down test check bench soak chaos format lock
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,13 @@ check: .venv/installed ## Lint, format, types, imports and dependencies
 
 bench: setup ## Measure this machine: about 15 minutes on a quiet one
 	$(BIN)/python -m tests.bench
+
+MINUTES ?= 10
+soak: setup ## Try the engine for 10 minutes (MINUTES=2 for fewer) under faults that come and go
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+chaos: setup ## Kill, block and cut everything, and close the books from outside: about an hour and a half
+	$(BIN)/python -m tests.chaos
 
 format: .venv/installed ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .

@@ -100,12 +100,12 @@ class Attempts:
         if variant is None:
             return same_for_all(job, found, now, self._on.scale, Ended(Fate.REJECTED, VARIANT_DELETED))
         send = job.send
-        context = Context(send.key, send.id, send.deadline, now, send.request.duplicates)
+        context = Context(send.key, send.id, send.deadline, now, send.request.duplicates, job.route.variant)
         prepared = self._on.provider.prepare(send.request.message, variant.settings, context)
         made = prepared.requests(found.devices)
         tally = Tally(job, found, now, self._on.scale)
         for device, refusal in made.refused:
-            tally.end(device.id, Ended(Fate.REJECTED, refusal.reason))
+            tally.end(device.id, Ended(refusal.fate, refusal.reason))
         origin = self._on.provider.origin(variant.settings, self._on.endpoints)
         return _Batch(tally, variant, origin, prepared.headers, made.requests, made.devices)
 

@@ -13,6 +13,8 @@ from shared.flow.plan import ListRange, ShardRange
 from shared.flow.record import Part
 from shared.runtime.clock import Clock
 from shared.store.connection import Store
+from shared.templates.places import uses
+from shared.templates.variables import stored_fields
 
 GONE = "gone"
 REASSIGNED = "reassigned"
@@ -56,7 +58,8 @@ class Lookup:
         at = self._clock.now()
         users = {user for job in jobs for user in job.send.request.audience.users or ()}
         devices: dict[str | None, list[Device]] = defaultdict(list)
-        for device in await self._store.devices.of_users(app, variant, sorted(users), None):
+        also = frozenset().union(*map(_also, jobs))
+        for device in await self._store.devices.of_users(app, variant, sorted(users), None, also):
             devices[device.user].append(device)
         return {
             job.member: Found(
@@ -70,16 +73,17 @@ class Lookup:
         return Found(await self._devices(job), looked_up_at=at)
 
     async def _devices(self, job: Job) -> list[Device]:
-        app, variant, audience = job.send.app, job.route.variant, job.send.request.audience
+        app, variant, audience, also = job.send.app, job.route.variant, job.send.request.audience, _also(job)
         if isinstance(job.where, ShardRange):
-            return await self._store.devices.in_range(app, variant, job.where, audience)
+            return await self._store.devices.in_range(app, variant, job.where, audience, also)
         names = await self._store.lists.named(job.send, variant, job.where)
         if audience.tokens is not None:
-            known = await self._store.devices.by_token(app, variant, names)
-            return [Device(known.get(token) or _unregistered(variant, token), token) for token in names]
+            known = await self._store.devices.by_token(app, variant, names, also)
+            return [known.get(token) or Device(_unregistered(variant, token), token) for token in names]
         if audience.users is not None:
-            return await self._store.devices.of_users(app, variant, names, audience.tags)
-        return await self._store.devices.by_id(app, variant, [bytes.fromhex(n) for n in names], audience.tags)
+            return await self._store.devices.of_users(app, variant, names, audience.tags, also)
+        ids = [bytes.fromhex(name) for name in names]
+        return await self._store.devices.by_id(app, variant, ids, audience.tags, also=also)
 
     async def _owed(self, job: Job, parent: Part) -> Found:
         """Every device that the parent record lists: to be sent to, or suppressed because it is gone or another's."""
@@ -95,7 +99,7 @@ class Lookup:
             users = None
             if audience.users is not None and isinstance(job.where, ListRange):
                 users = await self._store.lists.named(job.send, variant, job.where)
-            devices = await self._store.devices.by_id(app, variant, owed, users=users)
+            devices = await self._store.devices.by_id(app, variant, owed, users=users, also=_also(job))
         missing = set(owed) - {device.id for device in devices}
         if not missing:
             return Found(devices, looked_up_at=at, unknown=unknown)
@@ -109,6 +113,12 @@ class Lookup:
         known = {device.id: device for device in devices}
         known |= {_unregistered(variant, device.token): device for device in devices if device.id not in owed}
         return [known[device]._replace(id=device) for device in owed if device in known]
+
+
+def _also(job: Job) -> frozenset[str]:
+    """What the templates of its message, if there are any, use of a registration."""
+    message = job.send.request.message
+    return stored_fields(uses(message, job.route.platform)) if message.template else frozenset()
 
 
 def _unregistered(variant: str, token: str) -> bytes:

@@ -4,16 +4,54 @@ A raw block is a key named like a platform (`apns`, `fcm`); its schema belongs t
 no platform is refused by the provider registry, by name.
 """
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from shared.flow.model import Travelling
 
-Text = Annotated[str, StringConstraints(max_length=4096)]
-Url = Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://[^\s]+$")]
+MOST_BADGE: Final = 2**31 - 1
+MOST_TEXT: Final = 4096
 RawBlock = dict[str, JsonValue]
+Text = Annotated[str, StringConstraints(max_length=MOST_TEXT)]
+_URL: Final = re.compile(r"https?://\S+")
+
+
+def _is_url(value: str, info: ValidationInfo) -> str:
+    """A template becomes an address only for a device."""
+    if not info.data.get("template") and _URL.fullmatch(value) is None:
+        raise PydanticCustomError("url", "an address that begins with http:// or https://")
+    return value
+
+
+def _is_badge(value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, str) and info.data.get("template") and len(value) <= MOST_TEXT:
+        return value
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+    if not whole or not 0 <= value <= MOST_BADGE:
+        raise PydanticCustomError("badge", "a whole number from 0 to 2147483647, or with template: true a text")
+    return int(value)
+
+
+Url = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_is_url)]
+_BADGE_SCHEMA: Final = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": MOST_BADGE},
+        {"type": "string", "maxLength": MOST_TEXT, "description": "with `template` only"},
+    ]
+}
+Badge = Annotated[int | str, BeforeValidator(_is_badge), WithJsonSchema(_BADGE_SCHEMA)]
 
 
 def _is_block(value: Any) -> Any:
@@ -28,6 +66,9 @@ class Message(Travelling):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Annotated[RawBlock, BeforeValidator(_is_block)]]
 
+    template: bool = Field(
+        default=False, description="every text is a template, rendered for each device; names in `data` are not"
+    )
     title: Text | None = None
     subtitle: Text | None = None
     body: Text | None = None
@@ -35,7 +76,7 @@ class Message(Travelling):
     sound: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(
         default=None, description="a sound file of the app, or `default`"
     )
-    badge: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    badge: Badge | None = None
     link: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = Field(
         default=None, description="what a tap opens; handed to the app as data"
     )

@@ -1,16 +1,16 @@
 """What every provider folder offers: the seams between delivery, which does, and a provider, which decides."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Final, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from shared.flow.device import Device
 from shared.flow.message import Message
 from shared.flow.send import Duplicates, Problem
-from shared.flow.verdict import Outcome, Rejected, Verdict
+from shared.flow.verdict import Fate, Outcome, Rejected, Verdict
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -24,6 +24,7 @@ class Context:
     deadline: datetime
     now: datetime
     duplicates: Duplicates = Duplicates.COLLAPSE
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,19 @@ class Requests:
 
 
 class Refusal(Problem):
-    """What makes the message impossible for one device, and the reason that it is counted under."""
+    """What makes the message impossible for one device, and the fate and reason that it is counted under."""
 
     reason: str
     suspect: bool = False
+    fate: Fate = Fate.REJECTED
 
     def verdict(self) -> Rejected:
         """The verdict on a notification that was never sent."""
         return Rejected(self.reason, suspect=self.suspect)
+
+
+RENDERING: Final = Refusal(pointer="", detail="a template cannot be rendered", reason="rendering", fate=Fate.FAILED)
+"""Of a device that lacks what a template uses, or for which a badge is no number."""
 
 
 class Prepared(Protocol):
@@ -95,6 +101,21 @@ class Made:
     requests: Requests
     devices: Sequence[Device]
     refused: Sequence[tuple[Device, Refusal]] = ()
+
+    def each(self, bodies: Sequence[bytes | None], unfit: Callable[[bytes], Refusal | None]) -> "Made":
+        """The same with a body for each device. Who has none, or one that is unfit, cannot be sent the message."""
+        refused, numbers, kept = list(self.refused), list[int](), list[bytes]()
+        for n, body in enumerate(bodies):
+            refusal = RENDERING if body is None else unfit(body)
+            if refusal is not None:
+                refused.append((self.devices[n], refusal))
+            elif body is not None:
+                numbers.append(n)
+                kept.append(body)
+        if len(kept) == len(bodies):
+            return Made(replace(self.requests, bodies=kept), self.devices, refused)
+        requests = replace(self.requests.pick(numbers), bodies=kept)
+        return Made(requests, [self.devices[n] for n in numbers], refused)
 
     def only(self) -> Request | Refusal:
         """The request or refusal of the one device that it was made for."""

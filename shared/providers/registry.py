@@ -43,7 +43,7 @@ def check_message(message: Message, targets: dict[str, Sequence[VariantSettings]
     names = sorted(set(targets) | (set(message.raw) & set(platforms())))
     for name in names:
         problems += provider(name).check(message, targets.get(name, ()))
-    return problems
+    return list(dict.fromkeys(problems))  # what is wrong on every platform is told once
 
 
 def problems_of(error: ValidationError, prefix: str = "") -> list[Problem]:

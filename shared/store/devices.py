@@ -1,4 +1,4 @@
-"""Devices: the registry of tokens, and the look-ups that a send needs.
+"""Devices: the registry of tokens, as clients write it. What sends ask of it is in `look_ups`.
 
 {_id: 12 bytes, app, variant, platform, token, token_key: 12 bytes, shard: int32, user, tags, facets: ["t:<tag>"],
  attributes, locale, zone, first_seen, registered_at, retired: {at, reason, since}}
@@ -8,22 +8,18 @@ A token is in one row of a variant only: the newest registration wins.
 """
 
 import asyncio
-import hashlib
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from pymongo import IndexModel, UpdateOne
-from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
-from shared.flow.audience import Audience, Tags
-from shared.flow.device import Device
-from shared.flow.identity import SHARDS, device_id, shard_of
-from shared.flow.plan import ShardRange
+from shared.flow.identity import device_id, shard_of
 from shared.store.errors import StoreBusy
+from shared.store.look_ups import LookUps, facets_of, token_key
 
 PROFILE: Final = ("user", "tags", "attributes", "locale", "zone")
 """What a registration may say beside the token; what it leaves out stays as it was, null removes it."""
@@ -31,9 +27,7 @@ ATTEMPTS: Final = 30
 """Registrations of one token at once may collide on its unique index this often before it is reported."""
 BACKOFF: Final = 0.01
 """Seconds, times the tries."""
-PIECES: Final = 64
 T = TypeVar("T")
-LOOKED_UP: Final = {"token": 1, "user": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,7 @@ class Retirement:
     known_dead_at: datetime
 
 
-class Devices:
+class Devices(LookUps):
     """The collection `devices`."""
 
     INDEXES: Final = (
@@ -66,9 +60,6 @@ class Devices:
         IndexModel([("variant", 1), ("facets", 1), ("shard", 1)]),
         IndexModel([("variant", 1), ("user", 1)], partialFilterExpression={"user": {"$exists": True}}),
     )
-
-    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
-        self._devices = database["devices"]
 
     async def ensure(self) -> None:
         """Makes the indexes."""
@@ -116,7 +107,7 @@ class Devices:
             "shard": shard_of(device), "first_seen": now,
         }  # fmt: skip
         set_ = {name: value for name, value in set_.items() if name not in where}
-        unset = {"retired": "", **{name: "" for name, value in new.profile.items() if value is None}}
+        unset = {"retired": "", "quarantine": "", **{name: "" for name, value in new.profile.items() if value is None}}
         change = {"$set": set_, "$setOnInsert": first, "$unset": unset}
         done = await self._devices.update_one(where, change, upsert=True)
         return device, done.upserted_id is not None
@@ -132,7 +123,7 @@ class Devices:
         set_ = {
             "token": token, "token_key": token_key(found["variant"], token), "registered_at": now, **_kept(profile)
         }  # fmt: skip
-        unset = {"retired": "", **{name: "" for name, value in profile.items() if value is None}}
+        unset = {"retired": "", "quarantine": "", **{name: "" for name, value in profile.items() if value is None}}
         for tries in range(ATTEMPTS):
             try:
                 done = await self._devices.update_one({"_id": device, "app": app}, {"$set": set_, "$unset": unset})
@@ -157,43 +148,6 @@ class Devices:
         """Removes every device of a variant; returns how many."""
         return (await self._devices.delete_many({"app": app, "variant": variant})).deleted_count
 
-    async def in_range(self, app: str, variant: str, where: ShardRange, audience: Audience) -> list[Device]:
-        """The devices of a chunk of a scan."""
-        return await self._found({**scan_filter(app, variant, where, audience)})
-
-    async def of_users(self, app: str, variant: str, users: Sequence[str], tags: Tags | None) -> list[Device]:
-        """The devices that belong to these users now."""
-        return await self._found({**_base(app, variant), "user": {"$in": list(users)}, **_tags(tags)})
-
-    async def by_id(
-        self, app: str, variant: str, ids: Sequence[bytes], tags: Tags | None = None, users: Sequence[str] | None = None
-    ) -> list[Device]:
-        """These devices, as far as they are registered, fit the tags and still belong to one of the users."""
-        still = {} if users is None else {"user": {"$in": list(users)}}
-        query = {**_base(app, variant), "_id": {"$in": list(ids)}, **still, **_tags(tags)}
-        return await self._found(query, hint="_id_")  # else the users' index is tried, and a user may have many
-
-    async def by_token(self, app: str, variant: str, tokens: Sequence[str]) -> dict[str, bytes]:
-        """The devices that are registered with these tokens, by token."""
-        keys = [token_key(variant, token) for token in tokens]
-        found = self._devices.find({"token_key": {"$in": keys}, "app": app}, {"token": 1})
-        return {one["token"]: one["_id"] for one in await found.to_list(None)}
-
-    async def registered(self, app: str, variant: str, ids: Sequence[bytes]) -> set[bytes]:
-        """Which of these are registered and not retired, whoever they belong to."""
-        found = self._devices.find({**_base(app, variant), "_id": {"$in": list(ids)}}, {"_id": 1})
-        return {bytes(one["_id"]) async for one in found}
-
-    async def count(self, app: str, variant: str, where: ShardRange, audience: Audience) -> int:
-        """How many devices a scan of this range finds."""
-        query = scan_filter(app, variant, where, audience)
-        return await self._devices.count_documents(query)
-
-    async def total(self, app: str, variant: str, audience: Audience) -> int:
-        """How many devices a scan of the whole range finds; in pieces, none of which takes too long for the store."""
-        pieces = [ShardRange(SHARDS * n // PIECES, SHARDS * (n + 1) // PIECES) for n in range(PIECES)]
-        return sum([await self.count(app, variant, piece, audience) for piece in pieces])
-
     async def retire(self, app: str, retirements: Iterable[Retirement], now: datetime) -> int:
         """Takes devices out of service softly, unless they registered again since; returns how many went."""
         operations = [
@@ -206,42 +160,6 @@ class Devices:
         if not operations:
             return 0
         return (await self._devices.bulk_write(operations, ordered=False)).modified_count
-
-    async def _found(self, query: dict[str, Any], hint: str | None = None) -> list[Device]:
-        found = await self._devices.find(query, LOOKED_UP, batch_size=5000, hint=hint).to_list(None)
-        return [Device(one["_id"], one["token"], one.get("user")) for one in found]
-
-
-def token_key(variant: str, token: str) -> bytes:
-    """12 bytes under which a token is unique in its variant."""
-    return hashlib.blake2b(f"{variant}|{token}".encode(), digest_size=12).digest()
-
-
-def scan_filter(app: str, variant: str, where: ShardRange, audience: Audience) -> dict[str, Any]:
-    """The query of a scan; the whole range needs no bound."""
-    bound = {} if (where.low, where.high) == (0, SHARDS) else {"shard": {"$gte": where.low, "$lt": where.high}}
-    return {**_base(app, variant), **bound, **_tags(audience.tags)}
-
-
-def facets_of(tags: Iterable[str]) -> list[str]:
-    """What a device's tags look like in the index."""
-    return sorted({f"t:{tag}" for tag in tags})
-
-
-def _base(app: str, variant: str) -> dict[str, Any]:
-    return {"variant": variant, "app": app, "retired": None}
-
-
-def _tags(tags: Tags | None) -> dict[str, Any]:
-    """A condition on the one multikey index; `any`, `all` and `none` hold together."""
-    conditions: list[dict[str, Any]] = []
-    if tags and tags.any:
-        conditions.append({"facets": {"$in": facets_of(tags.any)}})
-    if tags and tags.all:
-        conditions.append({"facets": {"$all": facets_of(tags.all)}})
-    if tags and tags.none:
-        conditions.append({"facets": {"$nin": facets_of(tags.none)}})
-    return {"$and": conditions} if conditions else {}
 
 
 def _kept(profile: Mapping[str, Any]) -> dict[str, Any]:

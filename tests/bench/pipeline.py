@@ -1,4 +1,7 @@
-"""(b): the whole pipeline, from the request to the finished report, and what each process used for it."""
+"""(b): the whole pipeline, from the request to the finished report, and what each process used for it.
+
+Once with the same message for all, once with a message of each device's own; each with a broker and a store anew.
+"""
 
 import asyncio
 import json
@@ -12,9 +15,10 @@ from typing import Any, Final
 
 from services.cli.api import Api, Status, open_api
 from shared.flow.audience import Audience
+from shared.flow.message import Message
 from shared.flow.report import Report
 from shared.flow.send import SendRequest
-from tests.bench import profiling, whole
+from tests.bench import personal, profiling, whole
 from tests.bench.figures import MeasureError, Outcome, Table, folder
 from tests.bench.seeding import Tenant
 from tests.bench.sink import Knobs, Sink
@@ -62,17 +66,27 @@ class Broadcast:
 
 def measure(count: int, extra: Mapping[str, str] | None = None, *, profile: bool = False) -> Outcome:
     """A broadcast to so many devices, after a small one that makes everything warm. `profile`: see `profiling`."""
-    samples = folder("samples") / "bodies"
+    outcome = _measured(count, extra, personalised=False, profile=profile)
+    outcome.add(_measured(count, extra, personalised=True, profile=profile))
+    return outcome
+
+
+def _measured(count: int, extra: Mapping[str, str] | None, *, personalised: bool, profile: bool) -> Outcome:
+    samples = folder("samples") / ("own-bodies" if personalised else "bodies")
+    message, attributes = (personal.MESSAGE, personal.attributes) if personalised else (MESSAGE, None)
     with whole.running(extra) as on:
-        warm, everyone = on.tenant("warm", WARM), on.tenant("everyone", count)
+        warm, everyone = on.tenant("warm", WARM, attributes), on.tenant("everyone", count, attributes)
         with on.services():
             with on.sink() as far:
-                broadcast(on, warm, WARM, far)
+                broadcast(on, warm, WARM, far, message)
             with on.sink(Knobs(samples=samples, sample_every=max(1, count // SAMPLES))) as far:
                 with profiling.of(_python(on) if profile else {}) as seen:
-                    found = broadcast(on, everyone, count, far)
+                    found = broadcast(on, everyone, count, far, message)
                 far.counts()
-    outcome = _outcome(found, _sampled(samples))
+    if personalised:
+        outcome = _own_outcome(found, personal.compared(samples, everyone, count))
+    else:
+        outcome = _outcome(found, _sampled(samples))
     for name, one in seen.items():
         outcome.tables += profiling.tables(name, one, found.cpu_us(name))
     return outcome
@@ -82,11 +96,11 @@ def _python(on: Whole) -> dict[str, int]:
     return {name: pid for name, pid in on.pids().items() if name in on.fleet.processes}
 
 
-def broadcast(on: Whole, to: Tenant, count: int, far: Sink) -> Broadcast:
+def broadcast(on: Whole, to: Tenant, count: int, far: Sink, message: Message = MESSAGE) -> Broadcast:
     """To everyone of this tenant. Raises MeasureError unless report, sink and registry say the same number."""
     began = time.monotonic()
     with watching({**on.pids(), "sink": far.pid}) as usage:
-        status = asyncio.run(_send(on, to))
+        status = asyncio.run(_send(on, to, message))
     found = Broadcast(count, status.report, usage, time.monotonic() - began)
     counted, total = far.counts(), status.report.total
     if not (count == total.planned == total.delivered == counted["ok"] == counted["distinct_tokens"]):
@@ -96,9 +110,9 @@ def broadcast(on: Whole, to: Tenant, count: int, far: Sink) -> Broadcast:
     return found
 
 
-async def _send(on: Whole, to: Tenant) -> Status:
+async def _send(on: Whole, to: Tenant, message: Message) -> Status:
     async with open_api(on.fleet.api, to.secret) as api:
-        send = await api.send(SendRequest(audience=Audience(everyone=True), message=MESSAGE))
+        send = await api.send(SendRequest(audience=Audience(everyone=True), message=message))
         try:
             async with asyncio.timeout(LIMIT.total_seconds()):
                 return await _finished(api, send)
@@ -149,6 +163,21 @@ def _outcome(found: Broadcast, sampled: int) -> Outcome:
     title = f"(b) {found.count:,} devices, {found.per_s:,.0f} a second from the request to the finished report"
     outcome.tables.append(Table(title, ("from → to", "time"), [[name, f"{seconds:.2f} s"] for name, seconds in spans]))
     outcome.tables.append(Table("(b) what each process used", ("process", "CPU", "µs each", "peak MB"), used(found)))
+    return outcome
+
+
+def _own_outcome(found: Broadcast, compared: int) -> Outcome:
+    outcome = Outcome(
+        {
+            "personalised_devices": found.count,
+            "personalised_per_s": round(found.per_s),
+            "personalised_delivery_cpu_us": round(found.cpu_us(DELIVERY), 2),
+            "personalised_delivery_peak_mb": round(found.usage.peak_mb[DELIVERY], 1),
+            "personalised_payloads_compared": compared,
+        }
+    )
+    title = f"(b) personalised: {found.count:,} devices, {found.per_s:,.0f} a second; what each process used"
+    outcome.tables.append(Table(title, ("process", "CPU", "µs each", "peak MB"), used(found)))
     return outcome
 
 

@@ -15,7 +15,7 @@ from services.cli.local.services import DELIVERY_APNS, INGEST, PLANNER, REPORTER
 from services.cli.rehearsal.keys import AppleKey, apple_key
 from tests.bench import seeding, sink
 from tests.bench.figures import FOLDER
-from tests.bench.seeding import Place, Tenant
+from tests.bench.seeding import Attributes, Place, Tenant
 from tests.bench.sink import Certificate, Knobs, Sink
 
 DELIVERY = "delivery-apns"
@@ -35,9 +35,9 @@ class Whole:
     port: int
     """Where delivery expects Apple."""
 
-    def tenant(self, name: str, devices: int) -> Tenant:
+    def tenant(self, name: str, devices: int, attributes: Attributes | None = None) -> Tenant:
         """An app of the one company, with so many devices."""
-        return seeding.stored(self.place, name, self.apple, devices)
+        return seeding.stored(self.place, name, self.apple, devices, attributes)
 
     def sink(self, knobs: Knobs = Knobs()) -> AbstractContextManager[Sink]:  # noqa: B008  # frozen
         """A sink where delivery expects Apple; there is one at a time."""
@@ -62,8 +62,9 @@ class Whole:
 @contextmanager
 def running(extra: Mapping[str, str] | None = None) -> Iterator[Whole]:
     """A broker and a store of its own for as long as the block runs. `extra`: more variables for delivery."""
-    folder = FOLDER / "whole" / str(os.getpid())
-    _forget_the_dead(folder.parent)
+    ours = FOLDER / "whole" / str(os.getpid())
+    _forget_the_dead(ours.parent)
+    folder = ours / str(len([*ours.glob("*")]))  # one process may start several, one after the other
     folder.mkdir(parents=True, mode=0o700)
     certificate, port = sink.certificate(), free_port()
     store, broker = LocalStore(folder / "mongodb"), LocalBroker(folder / "rabbitmq")

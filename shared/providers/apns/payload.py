@@ -1,4 +1,4 @@
-"""Makes APNs requests: everything but the path and the `apns-id` is built once for all devices."""
+"""Makes APNs requests: all but the path, the `apns-id` and what templates render is built once for all devices."""
 
 import math
 import re
@@ -15,23 +15,30 @@ from shared.providers.apns.compose import Notification, compose
 from shared.providers.apns.rules import body_of
 from shared.providers.apns.settings import ApnsSettings
 from shared.providers.apns.topics import DEMANDS, topic_for
-from shared.providers.contract import Context, Headers, Made, Refusal, Requests
+from shared.providers.body import compact
+from shared.providers.contract import RENDERING, Context, Headers, Made, Refusal, Requests
 from shared.providers.once import shown_once
+from shared.templates.bodies import Bodies, bodies_of
+from shared.templates.places import leaves
 
 PATH: Final = "/3/device/"
 TOKEN: Final = re.compile(r"[0-9a-fA-F]{2,512}")
 """In pairs of digits; Apple, Registering your app with APNs: do not assume a length."""
+_TOO_LARGE: Final = Refusal(pointer="", detail="too long once it is rendered", reason="PayloadTooLarge")
 _NO_TOKEN: Final = Refusal(pointer="/token", detail="not hexadecimal", reason="BadDeviceToken", suspect=True)
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedApns:
-    """One body for all devices; of each, only the path and the id are its own."""
+    """One body for all devices, or one of each device's own; the path and the id are always its own."""
 
     headers: Headers
     body: bytes
     id_prefix: str
     refusal: Refusal | None = None
+    own: Bodies | None = None
+    limit: int = 0
+    """Bytes of a body, where each device has its own."""
 
     def requests(self, devices: Sequence[Device]) -> Made:
         """The requests for these devices."""
@@ -45,19 +52,40 @@ class PreparedApns:
         if len(good) < len(devices):
             sent = {device.id for device in good}
             refused = [(device, _NO_TOKEN) for device in devices if device.id not in sent]
-        return Made(Requests(len(good), paths, self.body, ids, "apns-id"), good, refused)
+        made = Made(Requests(len(good), paths, self.body, ids, "apns-id"), good, refused)
+        return made if self.own is None else made.each(self.own.of(good), self._unfit)
+
+    def _unfit(self, body: bytes) -> Refusal | None:
+        return None if len(body) <= self.limit else _TOO_LARGE
 
 
 def prepare(message: Message, settings: ApnsSettings, context: Context) -> PreparedApns:
     """The message for one variant; a message that is too long is refused for every device."""
-    notification = compose(message, message.raw_for("apns") or {})
+    notification = _composed(message)
+    prefix = notification_prefix(context.send_key)
+    if leaves(message, "apns"):
+        return _own(message, notification, _headers(notification, settings, context), prefix, context)
     body = body_of(notification)
     return PreparedApns(
         headers=_headers(notification, settings, context),
         body=body if isinstance(body, bytes) else b"",
-        id_prefix=notification_prefix(context.send_key),
+        id_prefix=prefix,
         refusal=_refusal(body, notification, context.now),
     )
+
+
+def _own(message: Message, notification: Notification, headers: Headers, prefix: str, context: Context) -> PreparedApns:
+    """With templates."""
+    try:
+        own = bodies_of(message, "apns", context.variant, lambda marked: compact(_composed(marked).payload))
+    except ValueError:  # the door has let it through once; it is not asked again what it thinks
+        return PreparedApns(headers, b"", prefix, RENDERING)
+    limit = DEMANDS[notification.push_type].limit
+    return PreparedApns(headers, b"", prefix, _refusal(b"", notification, context.now), own, limit)
+
+
+def _composed(message: Message) -> Notification:
+    return compose(message, message.raw_for("apns") or {})
 
 
 def _refusal(body: bytes | Problem, notification: Notification, now: datetime) -> Refusal | None:

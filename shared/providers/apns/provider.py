@@ -14,6 +14,10 @@ from shared.providers.apns.compose import compose
 from shared.providers.apns.settings import ApnsEndpoints, ApnsSettings
 from shared.providers.contract import Authorization, Context, Origin, Post, Prepared
 from shared.providers.raw_block import checked
+from shared.templates import places
+
+HEADERS: Final = tuple(("apns", name) for name in ApnsBlock.model_fields if name not in ("aps", "payload"))
+"""What of the raw block becomes a header: the same for all devices."""
 
 
 class Apns:
@@ -32,11 +36,13 @@ class Apns:
 
     def check(self, message: Message, settings: Sequence[ApnsSettings]) -> list[Problem]:
         """What no device of these variants could be sent."""
-        raw = message.raw_for(self.name) or {}
-        block = checked(ApnsBlock, raw, self.name)
+        block = checked(ApnsBlock, message.raw_for(self.name) or {}, self.name)
         if isinstance(block, list):
             return block
-        notification = compose(message, raw)
+        if wrong := list(places.problems(message, self.name, HEADERS)):
+            return wrong
+        said = places.literal(message, self.name)
+        notification = compose(said, said.raw_for(self.name) or {})
         return [*rules.message_problems(message, notification), *rules.variant_problems(notification, settings)]
 
     def origin(self, settings: ApnsSettings, endpoints: ApnsEndpoints) -> Origin:

@@ -14,6 +14,10 @@ from shared.providers.fcm.block import FcmBlock
 from shared.providers.fcm.compose import compose
 from shared.providers.fcm.settings import FcmEndpoints, FcmSettings
 from shared.providers.raw_block import checked
+from shared.templates import places
+
+HEADERS: Final = (("fcm", "apns", "headers"), ("fcm", "webpush", "headers"))
+"""What becomes a header at Apple or a browser's push service: the same for all devices."""
 
 
 class Fcm:
@@ -33,11 +37,13 @@ class Fcm:
     def check(self, message: Message, settings: Sequence[FcmSettings]) -> list[Problem]:
         """What no device of these variants could be sent; projects do not differ in it."""
         del settings
-        raw = message.raw_for(self.name) or {}
-        block = checked(FcmBlock, raw, self.name)
+        block = checked(FcmBlock, message.raw_for(self.name) or {}, self.name)
         if isinstance(block, list):
             return block
-        return list(rules.message_problems(message, compose(message, raw)))
+        if wrong := list(places.problems(message, self.name, HEADERS)):
+            return wrong
+        said = places.literal(message, self.name)
+        return list(rules.message_problems(message, compose(said, said.raw_for(self.name) or {})))
 
     def origin(self, settings: FcmSettings, endpoints: FcmEndpoints) -> Origin:
         """Google's host; a connection is not bound to a project, but limits and failures are."""

@@ -9,7 +9,7 @@ import pytest
 from shared.bus.topology import RESULTS, results_queue
 from shared.flow.identity import shard_of
 from shared.flow.lane import Lane
-from shared.store.devices import token_key
+from shared.store.look_ups import token_key
 from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import Json
 from tests.integration.flow.scene import Scene, fates, until, utc

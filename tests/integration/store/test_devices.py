@@ -11,7 +11,8 @@ from shared.flow.audience import Audience, Tags
 from shared.flow.identity import SHARDS
 from shared.flow.plan import ShardRange
 from shared.store.connection import Store
-from shared.store.devices import Registration, Retirement, scan_filter
+from shared.store.devices import Registration, Retirement
+from shared.store.look_ups import scan_filter
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -88,6 +89,31 @@ async def test_two_installations_that_swap_tokens_at_once_end_with_one_row_a_tok
         await asyncio.gather(*swaps)
         tokens = [row["token"] for row in await rows(opened)]
         assert len(tokens) == len(set(tokens))
+
+
+async def test_every_look_up_brings_what_templates_use_and_nothing_else(opened: Store) -> None:
+    said: dict[str, Any] = {
+        "attributes": {"name": "Ann", "a-b": 1, "other": "x" * 100},
+        "locale": "de",
+        "zone": "UTC",
+        "tags": ["red"],
+    }
+    device = await register(opened, "t", user="ann", **said)
+    also = {"attributes.name", "attributes.a-b", "attributes.none", "locale"}
+    devices = opened.devices
+    ways = [
+        await devices.in_range("app", "v1", WHOLE, EVERYONE, also),
+        await devices.of_users("app", "v1", ["ann"], None, also),
+        await devices.by_id("app", "v1", [device], also=also),
+        list((await devices.by_token("app", "v1", ["t"], also)).values()),
+    ]
+    for (one,) in ways:
+        assert (one.id, one.token, one.user) == (device, "t", "ann")
+        assert one.facts is not None
+        asked = {"attributes": {"name": "Ann", "a-b": 1}, "locale": "de"}
+        assert dict(one.facts) == {"_id": device, "token": "t", "user": "ann", **asked}
+    (plain,) = await devices.in_range("app", "v1", WHOLE, EVERYONE)
+    assert plain.facts is None
 
 
 async def test_a_device_goes_to_another_user_and_back_to_nobody(opened: Store) -> None:

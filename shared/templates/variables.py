@@ -1,0 +1,48 @@
+"""What templates may use of a device: which stored fields that takes, and the values, without what a device lacks."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
+
+from shared.flow.device import Device
+from shared.templates.engine import Row
+
+_ATTRIBUTE: Final = "device.attributes."
+_STORED: Final = {"device.locale": "locale", "device.zone": "zone", "device.tags": "tags"}
+_NONE: Final[dict[str, Any]] = {}
+
+
+def stored_fields(uses: Collection[str]) -> frozenset[str]:
+    """What must be read of a device beside what every send reads, as paths in the stored document."""
+    fields = {_STORED[key] for key in uses if key in _STORED}
+    return frozenset(fields | {key.removeprefix("device.") for key in uses if key.startswith(_ATTRIBUTE)})
+
+
+def rows(devices: Sequence[Device], uses: Collection[str], platform: str, variant: str) -> list[Row]:
+    """The values of each device, by key."""
+    attributes = [(key, key.removeprefix(_ATTRIBUTE)) for key in uses if key.startswith(_ATTRIBUTE)]
+    other: list[tuple[str, Callable[[Device], Any]]] = [
+        (key, _READ[key]) for key in uses if not key.startswith(_ATTRIBUTE) and key in _READ
+    ]
+    same = {key: value for key, value in (("device.platform", platform), ("device.variant", variant)) if key in uses}
+    made: list[Row] = []
+    for device in devices:
+        held = (device.facts or _NONE).get("attributes") or _NONE
+        row = {key: held[name] for key, name in attributes if held.get(name) is not None}
+        for key, value in other:
+            if (found := value(device)) is not None:
+                row[key] = found
+        made.append(row | same if same else row)
+    return made
+
+
+def _tags(device: Device) -> list[str] | None:
+    return None if device.facts is None else list(device.facts.get("tags") or ())
+
+
+_READ: Final[dict[str, Callable[[Device], Any]]] = {
+    "device.id": lambda device: device.id.hex(),
+    "device.user": lambda device: device.user,
+    "device.locale": lambda device: (device.facts or _NONE).get("locale"),
+    "device.zone": lambda device: (device.facts or _NONE).get("zone"),
+    "device.tags": _tags,
+}

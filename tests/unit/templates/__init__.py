@@ -1,0 +1,1 @@
+"""Templates, from the text of one to the bodies of many devices."""
