@@ -19,6 +19,8 @@ from tests.bench.seeding import Place, Tenant
 from tests.bench.sink import Certificate, Knobs, Sink
 
 DELIVERY = "delivery-apns"
+CACHE_GB = 4
+"""Memory of the store for documents: the registry fits, as it has to in production (MongoDB's default: half)."""
 WAVES = ((INGEST,), (PLANNER, DELIVERY_APNS, REPORTER))
 
 
@@ -64,9 +66,10 @@ def running(extra: Mapping[str, str] | None = None) -> Iterator[Whole]:
     """A broker and a store of its own for as long as the block runs. `extra`: more variables for delivery."""
     folder = FOLDER / "whole" / str(os.getpid())
     _forget_the_dead(folder.parent)
+    shutil.rmtree(folder, ignore_errors=True)  # of the part before
     folder.mkdir(parents=True, mode=0o700)
     certificate, port = sink.certificate(), free_port()
-    store, broker = LocalStore(folder / "mongodb"), LocalBroker(folder / "rabbitmq")
+    store, broker = LocalStore(folder / "mongodb", CACHE_GB), LocalBroker(folder / "rabbitmq")
     apple = {"APNS_PRODUCTION_URL": f"https://{LOOPBACK}:{port}", "PROVIDER_CA_FILE": str(certificate.ca)}
     fleet = Fleet(folder, broker.url, store.url, time_scale=1, extra={DELIVERY: apple | dict(extra or {})}, waves=WAVES)
     place = Place(store.url, fleet.site.database, folder / "keys" / "keyring")
