@@ -1,5 +1,6 @@
 """A chunk as work: what a member id means, once the send and its plan are at hand."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +21,10 @@ class Job:
     """The range of the chunk; for a retry, that of the first attempt it descends from."""
     parent: tuple[str, int] | None = None
     """For a retry: the member whose record lists its devices, and the step."""
+
+    def within(self, chunks: Collection[int] | None) -> bool:
+        """Whether it is one of these chunks of its slice; None are all."""
+        return chunks is None or int(self.member.rsplit("/", 1)[1]) in chunks
 
 
 @dataclass(frozen=True, slots=True)

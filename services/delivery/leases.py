@@ -38,9 +38,9 @@ class Leases:
         return taken.until if isinstance(taken, HeldByAnother) else Held(taken, now + self.length)
 
     @contextlib.contextmanager
-    def holding(self, held: Held, incoming: Incoming) -> Iterator[None]:
-        """While inside, a second message for these chunks waits and is acked with the first."""
-        held.messages.append(incoming)
+    def holding(self, held: Held, *messages: Incoming) -> Iterator[None]:
+        """While inside, another message for these chunks waits and is acked with the first ones."""
+        held.messages += messages
         self.table.add(held)
         try:
             yield

@@ -56,5 +56,5 @@ class Passing:
         return wait_queue(queue, step or ladder(self.scale)[-1])
 
     async def _publish(self, queue: str, due: SliceDue) -> None:
-        body = SlicesDue(slices=(due,)).model_dump_json(exclude_defaults=True)
+        body = SlicesDue(slices=(due,), alone=True).model_dump_json(exclude_defaults=True)
         await self.bus.publish(DEFAULT, queue, body.encode())

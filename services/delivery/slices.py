@@ -1,10 +1,11 @@
 """Works slices to their end: claimed, every open chunk worked, the message acked last.
 
-A bundle of small slices is worked as one: one look-up, one record. A bundle that comes back, or that meets a slice
-somebody works on, is taken apart: its members are published alone, confirmed, then the bundle is acked.
+Small slices are worked as one, whatever messages brought them: one look-up, one record. A message that comes back, or
+that meets a slice somebody works on, is taken apart: its slices are published alone, confirmed, then it is acked.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +35,15 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """What one message asks for. `alone`: it was taken apart before."""
+
+    slices: Sequence[SliceDue]
+    alone: bool
+    incoming: Incoming
+
+
+@dataclass(frozen=True, slots=True)
 class Slices:
     """Lives as long as the process; shared by all its messages."""
 
@@ -44,26 +54,54 @@ class Slices:
     passing: Passing
     chunks: Chunks
 
-    async def bundle(self, slices: Sequence[SliceDue], incoming: Incoming, lane: Lane) -> None:
-        """Many small slices, or retries, as one."""
-        jobs = await open_jobs(slices, self.catalog, self.store)
-        members = [one.member for one in jobs]
-        whole = all(one.parent is not None or one.send.small for one in jobs)
-        if incoming.redelivered or not whole or self.leases.table.find(members) is not None:
-            await self.passing.alone(slices, lane)
-        elif jobs:
-            held = await self.leases.take(members)
+    async def together(self, messages: Sequence[Message], lane: Lane) -> None:
+        """Everything that these messages bring. Raises what went wrong with any of them, when all are done."""
+        jobs = await open_jobs([one for message in messages for one in message.slices], self.catalog, self.store)
+        by_slice: dict[str, list[Job]] = defaultdict(list)
+        for one in jobs:
+            by_slice[one.member.rsplit("/", 1)[0]].append(one)
+        bundled: dict[str, Job] = {}
+        bundle: list[Message] = []
+        apart: list[Coroutine[None, None, None]] = []
+        for message in messages:
+            its = [one for due in message.slices for one in by_slice[due.id] if one.within(due.chunks)]
+            if self._may_be_bundled(message, its):
+                bundle.append(message)
+                bundled |= {one.member: one for one in its}
+            else:
+                apart.append(self._apart(message, its, lane))
+        await _all([self._bundle(bundle, list(bundled.values()), lane), *apart])
+
+    def _may_be_bundled(self, message: Message, jobs: Sequence[Job]) -> bool:
+        return (
+            not message.alone
+            and not message.incoming.redelivered
+            and all(one.parent is not None or one.send.small for one in jobs)
+            and self.leases.table.find(one.member for one in jobs) is None
+        )
+
+    async def _apart(self, message: Message, jobs: list[Job], lane: Lane) -> None:
+        if len(message.slices) == 1:
+            await self._slice(message.slices[0], jobs, message.incoming, lane)
+        else:
+            await self.passing.alone(message.slices, lane)
+            await message.incoming.ack()
+
+    async def _bundle(self, messages: Sequence[Message], jobs: list[Job], lane: Lane) -> None:
+        slices = list({one.id: one for message in messages for one in message.slices}.values())
+        if jobs:
+            held = await self.leases.take([one.member for one in jobs])
             if isinstance(held, Held):
-                await self._work_bundle(held, slices, jobs, incoming, lane)
+                await self._work_bundle(held, slices, jobs, messages, lane)
                 return
             await self.passing.alone(slices, lane, held)
-        await incoming.ack()
+        await _ack([message.incoming for message in messages])
 
     async def _work_bundle(
-        self, held: Held, slices: Sequence[SliceDue], jobs: list[Job], incoming: Incoming, lane: Lane
+        self, held: Held, slices: Sequence[SliceDue], jobs: list[Job], messages: Sequence[Message], lane: Lane
     ) -> None:
         async with _settling(held):
-            with self.leases.holding(held, incoming):
+            with self.leases.holding(held, *(message.incoming for message in messages)):
                 worked = await self.chunks.work(jobs, lane, held)
             if worked is None:
                 await self.leases.end(held)
@@ -73,9 +111,8 @@ class Slices:
                 await self.passing.alone(slices, lane)
             await _ack(held.messages)
 
-    async def slice(self, due: SliceDue, incoming: Incoming, lane: Lane) -> None:
+    async def _slice(self, due: SliceDue, jobs: list[Job], incoming: Incoming, lane: Lane) -> None:
         """One slice, or the one chunk of it that the message narrows it to."""
-        jobs = await open_jobs([due], self.catalog, self.store)
         members = [one.member for one in jobs]
         already = self.leases.table.find(members)
         if already is not None and set(members) <= set(already.claim.members):

@@ -26,7 +26,9 @@ from services.delivery.transport.contract import Transport
 from services.delivery.transport.through_aioapns import open_aioapns
 from services.delivery.transport.through_httpx import HttpxTransport, open_httpx
 from services.delivery.worker import Worker
+from shared.bus.bundle import MOST
 from shared.flow.lane import Lane
+from shared.flow.plan import CHUNK_SIZE
 from shared.foundation import Foundation, open_foundation
 from shared.providers.contract import Provider
 from shared.providers.registry import provider
@@ -72,13 +74,24 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
         lease = timedelta(seconds=settings.lease_seconds)
         leases = Leases(settings.platform, on.store, on.clock, on.metrics, on.owner, lease, Table())
         slices = Slices(on.store, on.life, catalog, leases, passing, work)
-        yield Worker(settings.platform, on.metrics, on.taking("slices"), slices)
+        yield Worker(settings.platform, on.metrics, on.taking("slices"), slices, _turns(settings))
+
+
+def _for_now(settings: DeliverySettings) -> int:
+    return min(settings.chunks_for_now, settings.chunks_in_flight - 1)
+
+
+def _turns(settings: DeliverySettings) -> int:
+    """Bundles of at most 100 small sends: all of them together are no more than the chunks that are kept for them.
+
+    Several, so that one that waits for a silent provider does not hold up all the others.
+    """
+    return _for_now(settings) * (CHUNK_SIZE // MOST - 1)
 
 
 def _permits(settings: DeliverySettings) -> dict[Lane, asyncio.Semaphore]:
-    for_now = min(settings.chunks_for_now, settings.chunks_in_flight - 1)
-    bulk = settings.chunks_in_flight - for_now
-    return {Lane.NOW: asyncio.Semaphore(for_now), Lane.BULK: asyncio.Semaphore(bulk)}
+    bulk = settings.chunks_in_flight - _for_now(settings)
+    return {Lane.NOW: asyncio.Semaphore(_turns(settings)), Lane.BULK: asyncio.Semaphore(bulk)}
 
 
 @asynccontextmanager

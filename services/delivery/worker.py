@@ -1,20 +1,24 @@
 """Takes messages of slices off the bus, of both lanes, and keeps the claims on them alive, until asked to stop."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from services.delivery.slices import Slices
+from services.delivery.slices import Message, Slices
+from shared.bus.bundle import Grouper, open_grouper
 from shared.bus.incoming import Incoming
 from shared.bus.topology import slices_queue
 from shared.flow.envelope import SlicesDue
 from shared.flow.lane import Lane
 from shared.runtime.metrics import Metrics
-from shared.taking import Source, Taking, read
+from shared.taking import Handler, Source, Taking, read
 
-PREFETCH: Final = {Lane.NOW: 8, Lane.BULK: 4}
-"""Messages in hand by lane. A slice is some seconds of work; more would only keep them from other workers."""
+PREFETCH: Final = {Lane.NOW: 32, Lane.BULK: 4}
+"""Messages in hand by lane. A slice is some seconds of work; more would only keep them from other workers. Messages of
+the lane `now` are small, and what waits for the same turn is worked together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +29,40 @@ class Worker:
     metrics: Metrics
     taking: Taking
     slices: Slices
+    turns: int
+    """Bundles of the lane `now` that are worked at once; what comes while all are makes up the next one."""
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes the chunks in flight and gives back the rest."""
-        async with asyncio.TaskGroup() as tasks:
+        async with (
+            open_grouper(self._together, linger=timedelta(), in_flight=self.turns) as now,
+            asyncio.TaskGroup() as tasks,
+        ):
             renewing = tasks.create_task(self.slices.leases.renew())
+            handlers: dict[Lane, Handler] = {Lane.NOW: partial(self._now, grouper=now), Lane.BULK: self._bulk}
             sources = [
-                Source(slices_queue(self.platform, lane), PREFETCH[lane], partial(self._message, lane=lane))
-                for lane in Lane
+                Source(slices_queue(self.platform, lane), PREFETCH[lane], handle) for lane, handle in handlers.items()
             ]
             await self.taking.run(sources)
             renewing.cancel()
 
-    async def _message(self, incoming: Incoming, lane: Lane) -> None:
-        due = read(SlicesDue, incoming)
-        if len(due.slices) == 1:
-            await self.slices.slice(due.slices[0], incoming, lane)
-        else:
-            await self.slices.bundle(due.slices, incoming, lane)
-        self.metrics.slices_done.labels(self.platform, lane).inc(len(due.slices))
+    async def _now(self, incoming: Incoming, grouper: Grouper[Message, None]) -> None:
+        await grouper.put(_message(incoming))
+
+    async def _together(self, messages: list[Message]) -> list[None]:
+        await self.slices.together(messages, Lane.NOW)
+        self._done(messages, Lane.NOW)
+        return [None] * len(messages)
+
+    async def _bulk(self, incoming: Incoming) -> None:
+        message = _message(incoming)
+        await self.slices.together([message], Lane.BULK)
+        self._done([message], Lane.BULK)
+
+    def _done(self, messages: Sequence[Message], lane: Lane) -> None:
+        self.metrics.slices_done.labels(self.platform, lane).inc(sum(len(one.slices) for one in messages))
+
+
+def _message(incoming: Incoming) -> Message:
+    due = read(SlicesDue, incoming)
+    return Message(due.slices, due.alone, incoming)

@@ -24,8 +24,8 @@ from shared.store.schedule import Scheduled
 
 EVERY: Final = 1.0
 """Seconds after which the feeder looks at the schedule even if nothing woke it."""
-CROWD: Final = 0.05
-"""Seconds that a wake-up waits for others, so that a storm of results is one look."""
+CROWD: Final = 0.2
+"""Seconds between two looks that results woke: a window holds more work than this."""
 WORKERS_KNOWN: Final = 2.0
 """Seconds for which the number of live workers is believed."""
 FED: Final = 1000
@@ -43,12 +43,14 @@ class Feeder:
         self._publishing = publishing
         self._window = slices_per_worker * CHUNKS_IN_A_SLICE
         self._woken = asyncio.Event()
+        self._crowd = 0.0
         self._credit = Credit(store)
         self._served: dict[tuple[str, Lane], str] = {}
         self._workers: dict[str, tuple[float, int]] = {}
 
     def wake(self) -> None:
-        """There is something new to feed."""
+        """There is something new to feed: now."""
+        self._crowd = 0.0
         self._woken.set()
 
     async def run(self) -> None:
@@ -57,10 +59,11 @@ class Feeder:
             try:
                 async with asyncio.timeout(EVERY):
                     await self._woken.wait()
-                await asyncio.sleep(CROWD)
+                await asyncio.sleep(self._crowd)
             except TimeoutError:
                 pass
             self._woken.clear()
+            self._crowd = CROWD
             try:
                 await self.feed()
             except (BusError, StoreAway) as error:

@@ -35,6 +35,7 @@ class SlicesDue(Travelling):
 
     v: Literal[1] = 1
     slices: tuple[SliceDue, ...]
+    alone: bool = Field(default=False, description="was taken apart, so it is not worked together with others again")
 
 
 class SmallSend(Travelling):

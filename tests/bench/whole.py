@@ -19,6 +19,8 @@ from tests.bench.seeding import Attributes, Place, Tenant
 from tests.bench.sink import Certificate, Knobs, Sink
 
 DELIVERY = "delivery-apns"
+CACHE_GB = 4
+"""Memory of the store for documents: the registry fits, as it has to in production (MongoDB's default: half)."""
 WAVES = ((INGEST,), (PLANNER, DELIVERY_APNS, REPORTER))
 
 
@@ -67,7 +69,7 @@ def running(extra: Mapping[str, str] | None = None) -> Iterator[Whole]:
     folder = ours / str(len([*ours.glob("*")]))  # one process may start several, one after the other
     folder.mkdir(parents=True, mode=0o700)
     certificate, port = sink.certificate(), free_port()
-    store, broker = LocalStore(folder / "mongodb"), LocalBroker(folder / "rabbitmq")
+    store, broker = LocalStore(folder / "mongodb", CACHE_GB), LocalBroker(folder / "rabbitmq")
     apple = {"APNS_PRODUCTION_URL": f"https://{LOOPBACK}:{port}", "PROVIDER_CA_FILE": str(certificate.ca)}
     fleet = Fleet(folder, broker.url, store.url, time_scale=1, extra={DELIVERY: apple | dict(extra or {})}, waves=WAVES)
     place = Place(store.url, fleet.site.database, folder / "keys" / "keyring")

@@ -19,13 +19,15 @@ from services.cli.local.servers import START_PATIENCE, STOP_PATIENCE, remembered
 REPLICA_SET = "carillon"
 NOT_YET_INITIALIZED = 94  # MongoDB's error codes
 ANSWER_WITHIN_MS = 1000
+CACHE_GB = 0.5
 
 
 class LocalStore:
-    """One mongod. Whoever makes it stops it; the data outlives it in `folder`."""
+    """One mongod. Whoever makes it stops it; the data outlives it in `folder`. `cache_gb`: memory for documents."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache_gb: float = CACHE_GB) -> None:
         self._folder = folder.absolute()
+        self._cache_gb = cache_gb
         # The set's configuration holds the node's port, so it stays the same from start to start.
         self._port = int(remembered(self._folder / "identity.json", {"port": free_port()})["port"])
         self._mongod: Owned | None = None
@@ -44,7 +46,9 @@ class LocalStore:
         log = self._folder / "mongod.log"
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(self._folder)}
         with unbroken():
-            self._mongod = spawn(_arguments(_program(), self._folder / "data", self._port), environment, log)
+            self._mongod = spawn(
+                _arguments(_program(), self._folder / "data", self._port, self._cache_gb), environment, log
+            )
         await_ready("MongoDB", self._mongod, self._is_primary, START_PATIENCE, log)
 
     def stop(self) -> None:
@@ -125,11 +129,11 @@ def _program() -> str:
     return found
 
 
-def _arguments(program: str, data: Path, port: int) -> list[str]:
+def _arguments(program: str, data: Path, port: int, cache_gb: float) -> list[str]:
     return [
         program,
         *("--replSet", REPLICA_SET, "--port", str(port), "--bind_ip", LOOPBACK, "--nounixsocket"),
-        *("--dbpath", str(data), "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"),
+        *("--dbpath", str(data), "--wiredTigerCacheSizeGB", str(cache_gb), "--oplogSize", "256"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         *("--setParameter", "ttlMonitorSleepSecs=5"),  # 60 by default; local stacks run at a time scale
     ]
