@@ -129,7 +129,7 @@ def _program() -> str:
     return found
 
 
-def _arguments(program: str, data: Path, port: int, cache_gb: float) -> list[str]:
+def _arguments(program: str, data: Path, port: int, cache_gb: float = CACHE_GB) -> list[str]:
     return [
         program,
         *("--replSet", REPLICA_SET, "--port", str(port), "--bind_ip", LOOPBACK, "--nounixsocket"),
