@@ -36,10 +36,11 @@ class Foundation:
     metrics: Metrics
     life: Life
     owner: str
+    paused: set[str]
 
     def taking(self, hop: str) -> Taking:
         """A hold on queues; `hop` names them in the metric of how long messages dwelt there."""
-        return Taking(self.bus, self.clock, self.metrics, self.life, hop)
+        return Taking(self.bus, self.clock, self.metrics, self.life, hop, self.paused)
 
 
 @asynccontextmanager
@@ -52,8 +53,10 @@ async def open_foundation(name: str, settings: Common, life: Life, metrics: Metr
     ):
         clock = Clock(store.now, scale=settings.time_scale)
         reached = asyncio.Event()
+        paused: set[str] = set()
         checks: dict[str, Check] = {
-            "store": store.check, "broker": bus.check, "clock": clock.check, "started": lambda: _started(reached)
+            "store": store.check, "broker": bus.check, "clock": clock.check, "started": lambda: _started(reached),
+            "queues": lambda: _taken_from(paused),
         }  # fmt: skip
         app = health_app(checks, metrics, draining=lambda: life.draining)
         async with serve(app, host=settings.http_host, port=settings.http_port) as port:
@@ -64,7 +67,7 @@ async def open_foundation(name: str, settings: Common, life: Life, metrics: Metr
             reached.set()
             owner = f"{name}@{socket.gethostname()}/{new_id('p', 8)}"
             async with _background(clock, metrics):
-                yield Foundation(store, bus, clock, metrics, life, owner)
+                yield Foundation(store, bus, clock, metrics, life, owner, paused)
 
 
 @asynccontextmanager
@@ -84,4 +87,11 @@ async def _background(clock: Clock, metrics: Metrics) -> AsyncIterator[None]:
 async def _started(reached: asyncio.Event) -> None:
     if not reached.is_set():
         message = "still starting"
+        raise RuntimeError(message)
+
+
+async def _taken_from(paused: set[str]) -> None:
+    """What was deployed here finds its queues full of dead letters: no more of it should be."""
+    if paused:
+        message = f"not taken from: {', '.join(sorted(paused))}"
         raise RuntimeError(message)

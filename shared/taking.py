@@ -5,9 +5,9 @@ reason; what fails for another cause is given back after a pause: one message ne
 """
 
 import asyncio
-import contextlib
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -18,6 +18,7 @@ from shared.bus.connection import Bus
 from shared.bus.consumer import Consumer
 from shared.bus.errors import BusError
 from shared.bus.incoming import Incoming
+from shared.ceiling import Ceiling
 from shared.flow.model import Travelling
 from shared.runtime.clock import Time
 from shared.runtime.life import Life
@@ -43,6 +44,8 @@ class Source:
     queue: str
     prefetch: int
     handle: Handler
+    tenants: bool = False
+    """Others than we publish to it: one who sends garbage must not shut the door for all, so the ceiling only warns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +57,83 @@ class Taking:
     metrics: Metrics
     life: Life
     hop: str
+    paused: set[str] = field(default_factory=set)
+    """The queues that are not taken from, because too much of them was dead: the process is not ready meanwhile."""
 
     async def run(self, sources: Sequence[Source]) -> None:
         """Takes until asked to stop; then finishes what is in hand."""
-        async with contextlib.AsyncExitStack() as consumers, asyncio.TaskGroup() as tasks:
-            reading = []
+        async with asyncio.TaskGroup() as tasks:
             for source in sources:
-                consumer = await consumers.enter_async_context(self.bus.consume(source.queue, prefetch=source.prefetch))
-                reading.append(consumer)
-                tasks.create_task(self._read(consumer, source))
-            await self.life.stopping.wait()
-            for consumer in reading:
-                await consumer.stop()
+                tasks.create_task(self._source(source))
 
-    async def _read(self, consumer: Consumer, source: Source) -> None:
+    async def _source(self, source: Source) -> None:
+        """One queue, with a pause whenever the ceiling of what may be dead in it is reached."""
+        ceiling = Ceiling(self.clock.scaled)
+        while not self.life.draining:
+            await self._take(source, ceiling)
+            if not self.life.draining:
+                await self._leave_alone(source, ceiling)
+
+    async def _take(self, source: Source, ceiling: Ceiling) -> None:
+        """Until asked to stop, or until the ceiling is reached; what is in hand is finished first."""
+        full = asyncio.Event()
+        async with self.bus.consume(source.queue, prefetch=source.prefetch) as consumer, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._read(consumer, source, ceiling, full))
+            ends = [asyncio.ensure_future(one.wait()) for one in (self.life.stopping, full)]
+            try:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for one in ends:
+                    one.cancel()
+            await consumer.stop()
+
+    async def _leave_alone(self, source: Source, ceiling: Ceiling) -> None:
+        pause, queue = max(ceiling.pause(), TRY_AGAIN), source.queue
+        log.error("queue_paused", queue=queue, dead=ceiling.dead, seconds=pause.total_seconds())
+        self.paused.add(queue)
+        self.metrics.queue_paused.labels(queue).set(1)
+        try:
+            await self.life.pause(pause)
+        finally:
+            ceiling.open()
+            self.paused.discard(queue)
+            self.metrics.queue_paused.labels(queue).set(0)
+
+    async def _read(self, consumer: Consumer, source: Source, ceiling: Ceiling, full: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as messages:
             async for incoming in consumer:
-                messages.create_task(self._settled(incoming, source))
+                messages.create_task(self._settled(incoming, source, ceiling, full))
 
-    async def _settled(self, incoming: Incoming, source: Source) -> None:
+    async def _settled(self, incoming: Incoming, source: Source, ceiling: Ceiling, full: asyncio.Event) -> None:
         if incoming.timestamp is not None:
             waited = (self.clock.now() - incoming.timestamp).total_seconds()
             self.metrics.dwell_seconds.labels(self.hop).observe(max(0.0, waited))
         try:
             while not await self._handled(incoming, source):
                 pass
+            ceiling.well()
         except Unreadable as unreadable:
-            await self._bury(incoming, source.queue, str(unreadable))
+            if self._too_many(incoming, source, ceiling, full):
+                await incoming.requeue()
+            else:
+                await self._bury(incoming, source.queue, str(unreadable))
         except Exception:
             log.exception("message_failed", queue=source.queue)
+            self._too_many(incoming, source, ceiling, full)
             await self._give_back(incoming)
+
+    def _too_many(self, incoming: Incoming, source: Source, ceiling: Ceiling, full: asyncio.Event) -> bool:
+        """Whether this message is one too many: then the queue is left alone, and keeps it."""
+        name = incoming.message_id or hashlib.blake2b(incoming.body, digest_size=12).hexdigest()
+        if not ceiling.spoiled(name, self.clock.now()):
+            return False
+        if source.tenants:
+            log.error("dead_letters_grow", queue=source.queue, dead=ceiling.dead)
+            ceiling.open()
+            ceiling.well()
+            return False
+        full.set()
+        return True
 
     async def _handled(self, incoming: Incoming, source: Source) -> bool:
         """Whether the message is done with; during an outage it is kept in hand and tried again.

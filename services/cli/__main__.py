@@ -21,9 +21,12 @@ def build() -> typer.Typer:
         if found.ispkg or found.name == "__main__":
             continue
         module = importlib.import_module(f"services.cli.{found.name}")
+        name = found.name.replace("_", "-")
         if hasattr(module, "command"):
             settings = getattr(module, "SETTINGS", {})
-            app.command(found.name, **settings)(module.command)
+            app.command(name, **settings)(module.command)
+        if hasattr(module, "group"):
+            app.add_typer(module.group, name=name)
     return app
 
 

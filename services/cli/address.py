@@ -14,6 +14,10 @@ UrlOption = Annotated[
     str | None,
     typer.Option("--url", envvar="CARILLON_URL", help="Where Carillon's API is; else where `carillon up` put it."),
 ]
+AmqpOption = Annotated[
+    str | None,
+    typer.Option("--amqp-url", envvar="CARILLON_AMQP_URL", help="RabbitMQ; else where `carillon up` put it."),
+]
 SecretOption = Annotated[
     str | None,
     typer.Option("--secret", envvar="CARILLON_APP_SECRET", help="The app secret: it says for which app."),
@@ -30,7 +34,7 @@ class Address:
 
 def address(url: str | None, secret: str | None, state: Path = STACK / "stack.json") -> Address:
     """Raises NotAddressedError, which says what to set."""
-    found = url or _from_stack(state)
+    found = url or _from_stack(state, "ingest")
     if found is None:
         raise NotAddressedError("Which Carillon? Set CARILLON_URL or --url, or run `carillon up`.")
     if not secret:
@@ -38,10 +42,18 @@ def address(url: str | None, secret: str | None, state: Path = STACK / "stack.js
     return Address(found.rstrip("/"), secret)
 
 
-def _from_stack(state: Path) -> str | None:
+def broker(url: str | None, state: Path = STACK / "stack.json") -> str:
+    """The address of RabbitMQ. Raises NotAddressedError."""
+    found = url or _from_stack(state, "amqp")
+    if found is None:
+        raise NotAddressedError("Which RabbitMQ? Set CARILLON_AMQP_URL or --amqp-url, or run `carillon up`.")
+    return found
+
+
+def _from_stack(state: Path, name: str) -> str | None:
     try:
         known: dict[str, Any] = json.loads(state.read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    found = known.get("addresses", {}).get("ingest")
+    found = known.get("addresses", {}).get(name)
     return found if isinstance(found, str) else None

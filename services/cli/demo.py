@@ -30,6 +30,7 @@ from services.cli.rehearsal.programme import document, show
 from services.cli.rehearsal.stage import set_stage
 
 TIME_SCALE: Final = 60.0
+NO_CAP: Final = {"reporter": {"REMOVALS_SHARE": "1"}}  # all the dead of a large rehearsal go in its first hour
 INTERRUPTED: Final = 130  # as a shell counts SIGINT
 
 
@@ -46,7 +47,8 @@ def command(
     console = Console(highlight=False)
     place = folder or _new_folder()
     try:
-        outcome = _rehearse(Stack(place, time_scale=TIME_SCALE), devices, seed, timedelta(seconds=patience), console)
+        stack = Stack(place, time_scale=TIME_SCALE, extra=NO_CAP)
+        outcome = _rehearse(stack, devices, seed, timedelta(seconds=patience), console)
         show(outcome, console)
         if json is not None:
             json.write_text(written.dumps(document(outcome, TIME_SCALE), indent=2) + "\n", "utf-8")

@@ -10,7 +10,7 @@ from services.delivery.retry import Ended, Later, too_late
 from shared.bus.delay import step_for
 from shared.flow.device import Device
 from shared.flow.record import LATENCY_BOUNDS, Count, Owed, Part, Undelivered
-from shared.flow.verdict import Delivered, Fate, Unregistered, Verdict
+from shared.flow.verdict import Delivered, Fate, Rejected, Unregistered, Verdict
 
 LONG_WAIT_GRAIN = timedelta(minutes=1)
 """Waits that no wait queue is long enough for are due at whole multiples of this."""
@@ -48,14 +48,17 @@ class Tally:
         elif isinstance(decision, Ended):
             if decision.fate is Fate.EXPIRED:
                 decision = too_late(decision.reason, unknown=self.found.unknown)
-            self.end(device.id, decision, verdict.since if isinstance(verdict, Unregistered) else None)
+            since = verdict.since if isinstance(verdict, Unregistered) else None
+            self.end(device.id, decision, since, suspect=isinstance(verdict, Rejected) and verdict.suspect)
         else:
             self._owe(device.id, decision)
 
-    def end(self, device: bytes, ended: Ended, since: datetime | None = None) -> None:
+    def end(self, device: bytes, ended: Ended, since: datetime | None = None, *, suspect: bool = False) -> None:
         """One notification that ended without a delivery."""
         self.counts[ended.fate, ended.reason] += 1
-        self.undelivered.append(Undelivered(device=device, fate=ended.fate, reason=ended.reason, since=since))
+        self.undelivered.append(
+            Undelivered(device=device, fate=ended.fate, reason=ended.reason, since=since, suspect=suspect)
+        )
 
     def _owe(self, device: bytes, later: Later) -> None:
         wait, stored = rounded(later.wait, self.scale)

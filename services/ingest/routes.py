@@ -3,13 +3,14 @@
 from http import HTTPStatus
 from typing import Final
 
-from services.ingest import apps, devices, sends, variants
+from services.ingest import apps, devices, hygiene, sends, variants
 from services.ingest.call import LARGE_BODY, Endpoint
 from shared.flow.send import SendRequest
 
 OPERATOR: Final = ("admin",)
 BACKEND: Final = ("app",)
 APP: Final = ("app", "client")
+EITHER: Final = ("admin", "app")
 
 APP_ENDPOINTS: Final = (
     Endpoint(
@@ -66,6 +67,18 @@ DEVICE_ENDPOINTS: Final = (
     ),
 )  # fmt: skip
 
+HYGIENE_ENDPOINTS: Final = (
+    Endpoint(
+        "GET", "/v1/apps/{app}/hygiene", hygiene.show, EITHER,
+        "Show which devices were removed or are in quarantine, and what the anomaly gate decided",
+        {HTTPStatus.OK: hygiene.HygieneView},
+    ),
+    Endpoint(
+        "POST", "/v1/apps/{app}/hygiene:restore", hygiene.restore, EITHER,
+        "Undo what hygiene did from a time to a time", {HTTPStatus.OK: hygiene.Restored}, request=hygiene.Restore,
+    ),
+)  # fmt: skip
+
 SEND_ENDPOINTS: Final = (
     Endpoint(
         "POST", "/v1/sends", sends.post, BACKEND,
@@ -82,4 +95,4 @@ SEND_ENDPOINTS: Final = (
     ),
 )  # fmt: skip
 
-ENDPOINTS: Final = (*APP_ENDPOINTS, *VARIANT_ENDPOINTS, *DEVICE_ENDPOINTS, *SEND_ENDPOINTS)
+ENDPOINTS: Final = (*APP_ENDPOINTS, *VARIANT_ENDPOINTS, *DEVICE_ENDPOINTS, *HYGIENE_ENDPOINTS, *SEND_ENDPOINTS)

@@ -40,7 +40,9 @@ class Commands:
     async def run(self) -> None:
         """Works until asked to stop, then finishes what is in hand."""
         async with open_grouper(self._flush) as grouper:
-            await self.taking.run([Source(COMMANDS, PREFETCH, lambda incoming: self._message(incoming, grouper))])
+            await self.taking.run(
+                [Source(COMMANDS, PREFETCH, lambda incoming: self._message(incoming, grouper), tenants=True)]
+            )
 
     async def _flush(self, group: list[Send]) -> list[bool]:
         """One insert for what came together, one wake-up for each lane; whether each was known before."""

@@ -22,6 +22,8 @@ from shared.store.errors import Lost
 
 AT_ONCE: Final = 8
 EXPIRED: Final = (Fate.EXPIRED, "")
+DROPPED: Final = (Fate.FAILED, "dropped")
+"""An operator gave it up."""
 UNKNOWN: Final = (Fate.FAILED, "unknown_outcome")
 """What may have been delivered by the attempt before did not expire: nobody knows."""
 
@@ -37,13 +39,13 @@ class Counting:
     metrics: Metrics
     publishing: Publishing
 
-    async def close(self, send: Send, plan: Plan, open_: Open) -> None:
-        """Closes what is open as expired. A debt that a worker records meanwhile is found by the next look."""
+    async def close(self, send: Send, plan: Plan, open_: Open, fate: tuple[Fate, str] = EXPIRED) -> None:
+        """Closes what is open, as expired. A debt that a worker records meanwhile is found by the next look."""
         limit = asyncio.Semaphore(AT_ONCE)
-        work = [self._first(send, plan, member, limit) for member, _ in open_.firsts]
-        work += [self._debt(send, plan, debt, limit) for debt in open_.debts]
+        work = [self._first(send, plan, member, limit, fate) for member, _ in open_.firsts]
+        work += [self._debt(send, plan, debt, limit, fate) for debt in open_.debts]
         closed = sum(await asyncio.gather(*work))
-        self.metrics.closed_by_counting.labels("deadline").inc(closed)
+        self.metrics.closed_by_counting.labels(fate[1] or "deadline").inc(closed)
         log.info("closed_by_counting", send=send.key, chunks=closed)
         await self.publishing.again(send.lane, send.key)
 
@@ -68,27 +70,29 @@ class Counting:
         planned = PlannedRoute(variant=route.variant, platform=route.platform, chunks=())
         return sum([await self._matched(send, planned, piece) for piece in pieces])
 
-    async def _first(self, send: Send, plan: Plan, member: str, limit: asyncio.Semaphore) -> bool:
+    async def _first(
+        self, send: Send, plan: Plan, member: str, limit: asyncio.Semaphore, fate: tuple[Fate, str]
+    ) -> bool:
         async with limit:
             route_number, number = root_of(member)
             route = plan.routes[route_number]
             chunk = int(member.rsplit("/", 1)[1])
             matched = await self._matched(send, route, chunk_of(route, number, chunk))
             return await self._insert(
-                closed(send.app, route.variant, route.platform, member, matched, self.clock.now())
+                closed(send.app, route.variant, route.platform, member, matched, self.clock.now(), fate=fate)
             )
 
-    async def _debt(self, send: Send, plan: Plan, debt: Debt, limit: asyncio.Semaphore) -> bool:
+    async def _debt(self, send: Send, plan: Plan, debt: Debt, limit: asyncio.Semaphore, fate: tuple[Fate, str]) -> bool:
         async with limit:
             parent = await self.store.records.part(debt.parent)
             if parent is None:
                 return False
             owed = next((one for one in parent.owed if one.step == debt.step), None)
             matched = len(owed.devices) if owed else 0
-            fate = UNKNOWN if owed and owed.unknown else EXPIRED
+            ended = UNKNOWN if owed and owed.unknown else fate
             platform = platform_of(plan, debt.parent)
             return await self._insert(
-                closed(send.app, parent.variant, platform, debt.member, matched, self.clock.now(), fate=fate)
+                closed(send.app, parent.variant, platform, debt.member, matched, self.clock.now(), fate=ended)
             )
 
     async def _matched(self, send: Send, route: PlannedRoute, where: ShardRange | ListRange) -> int:

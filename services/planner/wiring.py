@@ -7,6 +7,7 @@ from datetime import timedelta
 from services.planner.commands import Commands
 from services.planner.counting import Counting
 from services.planner.door import Door
+from services.planner.dropping import Dropping
 from services.planner.feeder import Feeder
 from services.planner.intake import Intake
 from services.planner.planning import Planning
@@ -36,10 +37,11 @@ async def run(on: Foundation, settings: PlannerSettings) -> None:
     door = Door(on.store.apps, Rosters(on.store.variants, time.monotonic), on.clock, settings.amqp_users)
     commands = Commands(on.store, on.bus, on.metrics, on.taking("commands"), door, publishing)
     counting = Counting(on.store, on.clock, on.metrics, publishing)
+    dropping = Dropping(on.store, on.clock, counting, on.taking("drops"))
     sweep = Sweep(on.store, on.clock, on.metrics, on.life, planning, publishing, counting, age)
     async with asyncio.TaskGroup() as tasks:
         endless = [tasks.create_task(feeder.run()), tasks.create_task(feeder.listen())]
-        draining = [tasks.create_task(part.run()) for part in (intake, commands, sweep)]
+        draining = [tasks.create_task(part.run()) for part in (intake, commands, sweep, dropping)]
         await asyncio.wait(draining)
         for task in endless:
             task.cancel()

@@ -31,7 +31,7 @@ class Deriving:
         """Everything that follows from these records; returns their parts. Raises `NotVisible`: try later."""
         found = await self.store.records.read(records)
         parts = [part for one in found.values() for part in one]
-        await self.retiring.retire(parts)
+        await self.retiring.retire(found)
         await self.feedback.chunks(parts)
         await self.store.heard.mark(found, self.clock.now())
         if len(found) < len(records):

@@ -1,47 +1,39 @@
-"""Takes devices with dead tokens out of service, by the rule of the timestamp. Which, is decided purely."""
+"""Acts on what records say about tokens: the dead go at once, under the cap; suspects wait for the anomaly gate."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
+from services.reporter.removing import Removing
+from services.reporter.suspecting import Suspecting
+from shared.flow.hygiene import Finding, dead
 from shared.flow.record import Part
-from shared.flow.verdict import Fate
-from shared.runtime.clock import Clock
-from shared.runtime.metrics import Metrics
-from shared.store.connection import Store
-from shared.store.devices import Retirement
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Retiring:
-    """Lives as long as the process. Safe to repeat: who is retired, or registered again since, stays as he is."""
+    """Lives as long as the process. Safe to repeat, also by another reporter."""
 
-    store: Store
-    clock: Clock
-    metrics: Metrics
+    removing: Removing
+    suspecting: Suspecting
 
-    async def retire(self, parts: Iterable[Part]) -> None:
-        """Retires what these chunks found dead."""
-        for app, retirements in retirements_by_app(parts).items():
-            retired = await self.store.devices.retire(app, retirements, self.clock.now())
-            if retired:
-                self.metrics.devices_retired.labels("unregistered").inc(retired)
-                log.info("devices_retired", app=app, devices=retired)
+    async def retire(self, records: Mapping[str, Sequence[Part]]) -> None:
+        """Everything that follows for devices from these records, by their ids."""
+        await self.suspecting.note(records)
+        for (app, variant), findings in dead(part for parts in records.values() for part in parts).items():
+            await self._dead(app, variant, findings)
 
-
-def retirements_by_app(parts: Iterable[Part]) -> dict[str, list[Retirement]]:
-    """The evidence in these chunks: it holds up to the provider's own time for it, or else the time of the look-up.
-
-    A device that registered after that is kept (Apple, Handling notification responses: "stop until the device
-    registers a token with a later timestamp").
-    """
-    found: dict[str, list[Retirement]] = defaultdict(list)
-    for part in parts:
-        for one in part.undelivered:
-            if one.fate is Fate.UNREGISTERED:
-                found[part.app].append(Retirement(one.device, one.reason, one.since or part.looked_up_at))
-    return dict(found)
+    async def _dead(self, app: str, variant: str, findings: Sequence[Finding]) -> None:
+        """What is over the cap waits in quarantine, judged already: it goes in the next hours."""
+        on = self.removing
+        standing = await on.store.quarantine.standing(app, findings)
+        left = await on.remove(app, variant, standing, "unregistered") if standing else []
+        if left:
+            now = on.clock.now()
+            window = self.suspecting.window(variant, now)
+            held = await on.store.quarantine.hold(app, left, window, now, condemned=True)
+            on.metrics.devices_quarantined.labels("cap").inc(held)
+            log.warning("removals_over_the_cap", app=app, variant=variant, devices=held)

@@ -1,7 +1,16 @@
 """What a reporter process is told from outside."""
 
+from pydantic import Field
+
 from shared.runtime.settings import Common
 
 
 class ReporterSettings(Common):
     """Settings of one reporter process; several may run side by side."""
+
+    removals_least: int = Field(
+        default=1000, ge=0, description="devices of a variant that hygiene may remove in an hour, however few it has"
+    )
+    removals_share: float = Field(
+        default=0.05, ge=0, le=1, description="share of a variant's devices that hygiene may remove in an hour"
+    )

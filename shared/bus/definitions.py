@@ -18,7 +18,8 @@ NOTHING: Final = "^$"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the broker lets a service do, as regular expressions over names of queues and exchanges.
+    """What the broker lets a service do, or who looks after dead letters: regular expressions over names of queues and
+    exchanges.
 
     `amq.default` is the exchange that leads to the queue named by the key. Nobody declares anything but the planner's
     own listening queues, so a compromised service cannot make or delete a queue.
@@ -36,10 +37,11 @@ ACCOUNTS: Final = (
         "planner",
         r"^listen\.",
         r"^(amq\.default|results|dead|listen\..*)$",
-        r"^(commands|sends\.(now|bulk)|results|listen\..*)$",
+        r"^(commands|drops|sends\.(now|bulk)|results|listen\..*)$",
     ),
     Account("delivery", NOTHING, r"^(amq\.default|results|dead)$", r"^slices\."),
     Account("reporter", NOTHING, r"^(amq\.default|feedback|dead)$", r"^results\.(now|bulk)$"),
+    Account("operator", NOTHING, r"^amq\.default$", r"^dead-letters$"),
 )
 
 

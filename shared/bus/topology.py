@@ -3,6 +3,7 @@
 sends ─#─▶ commands            backends publish send commands here
 (default) ─▶ sends.<lane>      ingest and the sweeper wake the planner
 (default) ─▶ slices.<platform>.<lane>
+(default) ─▶ drops             an operator gives slices up that ended as dead letters
 results ─<lane>.#─▶ results.<lane>
 feedback                       the reporter publishes, tenants bind their `ext.<app>.*` queues
 dead ─#─▶ dead-letters         what was rejected, expired from nothing, or came back too often
@@ -25,6 +26,7 @@ FEEDBACK: Final = "feedback"
 DEAD: Final = "dead"
 
 COMMANDS: Final = "commands"
+DROPS: Final = "drops"
 DEAD_LETTERS: Final = "dead-letters"
 
 MAX_LENGTH: Final = 1_000_000
@@ -32,6 +34,10 @@ MAX_LENGTH: Final = 1_000_000
 DELIVERY_LIMIT: Final = 100
 """Only a backstop: before 4.3 every lost connection raises the count of all that was prefetched."""
 DEAD_LETTERS_KEPT: Final = timedelta(days=14)
+LOOKS: Final = 1_000_000
+"""An operator's look at the dead letters hands them back, and what came back too often is dropped: from 4.0 on after 20
+times, unless the queue says otherwise (RabbitMQ, Quorum queues, "Poison message handling").
+"""
 
 EXTERNAL: Final = "ext."
 """The names of tenants' own queues start with this and their app; the policy below bounds them."""
@@ -92,7 +98,7 @@ def topology(platforms: Iterable[str], scale: float = 1) -> Topology:
         exchanges=tuple(Exchange(name) for name in (SENDS, RESULTS, FEEDBACK, DEAD)),
         queues=(
             _dead_letters(),
-            *(_work(name) for name in (COMMANDS, *work)),
+            *(_work(name) for name in (COMMANDS, DROPS, *work)),
             *(_results(lane) for lane in Lane),
             *waits,
         ),
@@ -161,5 +167,6 @@ def _dead_letters() -> Queue:
         "x-overflow": "drop-head",
         "x-max-length": MAX_LENGTH,
         "x-message-ttl": DEAD_LETTERS_KEPT // timedelta(milliseconds=1),
+        "x-delivery-limit": LOOKS,
     }
     return Queue(DEAD_LETTERS, arguments, ((DEAD, "#"),))

@@ -28,6 +28,7 @@ class Undelivered(Travelling):
     fate: Fate
     reason: str = ""
     since: datetime | None = None
+    suspect: bool = Field(default=False, description="the reason speaks against the token, or comes from a mix-up")
 
 
 class Owed(Travelling):

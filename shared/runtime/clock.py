@@ -10,6 +10,8 @@ import structlog
 
 EVERY: Final = timedelta(seconds=30)
 WARN: Final = timedelta(seconds=2)
+SLOW: Final = timedelta(seconds=2)
+"""An answer that took this long is no measurement: up to half of it is error, and a store that elects takes many."""
 REFUSE: Final = timedelta(seconds=60)
 """This far from the store's time a machine is not ready: its certificates and tokens would be refused elsewhere."""
 
@@ -49,10 +51,15 @@ class Clock:
         return self.now() - datetime.now(UTC)
 
     async def measure(self) -> timedelta:
-        """Ask the store, taking half of the round trip for the way back; returns the offset."""
+        """Ask the store, taking half of the round trip for the way back; returns the offset.
+
+        Raises `TimeoutError` if the answer took too long to say anything; the clock runs on as before then.
+        """
         before = _steady()
         answer = await self._ask()
         after = _steady()
+        if after - before > SLOW.total_seconds():
+            raise TimeoutError("the store took too long to say what time it is")
         self._base = answer + timedelta(seconds=(after - before) / 2)
         self._steady = after
         if abs(self.offset) > WARN:

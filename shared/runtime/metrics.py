@@ -60,7 +60,11 @@ class Metrics:
     swept: Annotated[Counter, Spec("What a sweeper found undone and published again", ("kind",))]
     closed_by_counting: Annotated[Counter, Spec("Chunks closed by counting", ("why",))]
     dead_letters: Annotated[Counter, Spec("Messages put to the dead letters", ("queue",))]
-    devices_retired: Annotated[Counter, Spec("Devices removed or put in quarantine", ("reason",))]
+    devices_retired: Annotated[Counter, Spec("Devices taken out of service", ("why",))]
+    devices_quarantined: Annotated[Counter, Spec("Devices put in quarantine, still served", ("why",))]
+    devices_restored: Annotated[Counter, Spec("Devices back in service or out of quarantine", ("why",))]
+    hygiene_windows: Annotated[Counter, Spec("Windows of suspects that were judged", ("platform", "decision"))]
+    queue_paused: Annotated[Gauge, Spec("1 while a queue is not taken from: too much of it was dead", ("queue",))]
     credential_problems: Annotated[
         Counter, Spec("Minutes in which a variant's credentials were refused", ("platform", "reason"))
     ]

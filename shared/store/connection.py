@@ -9,20 +9,26 @@ from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
+from shared.store.allowances import Allowances
 from shared.store.apps import Apps
 from shared.store.authorizations import Authorizations
 from shared.store.claims import Claims
 from shared.store.devices import Devices
+from shared.store.duties import Duties
+from shared.store.evidence import EvidenceBook
 from shared.store.heard import Heard
 from shared.store.keyring import Keyring
 from shared.store.lists import Lists
 from shared.store.plans import Plans
+from shared.store.quarantine import Quarantine
 from shared.store.records import Records
 from shared.store.reports import Reports
 from shared.store.schedule import Schedule
 from shared.store.sends import Sends
 from shared.store.started import Started
+from shared.store.undoing import Undoing
 from shared.store.variants import Variants
+from shared.store.windows import Windows
 
 SELECTION_SECONDS: Final = 5
 OPERATION: Final = timedelta(seconds=20)
@@ -49,12 +55,19 @@ class Store:
         self.heard = Heard(self.database)
         self.reports = Reports(self.database)
         self.authorizations = Authorizations(self.database, keyring)
+        self.quarantine = Quarantine(self.database)
+        self.undoing = Undoing(self.database)
+        self.evidence = EvidenceBook(self.database)
+        self.windows = Windows(self.database)
+        self.allowances = Allowances(self.database)
+        self.duties = Duties(self.database)
 
     async def ensure(self) -> None:
         """Makes every index; safe to repeat and to race."""
         for collection in (
             self.apps, self.variants, self.devices, self.sends, self.lists, self.plans, self.schedule,
             self.claims, self.records, self.started, self.heard, self.reports, self.authorizations,
+            self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
         ):  # fmt: skip
             await collection.ensure()
 

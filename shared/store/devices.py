@@ -9,12 +9,12 @@ A token is in one row of a variant only: the newest registration wins.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from pymongo import IndexModel, UpdateOne
+from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from shared.flow.identity import device_id, shard_of
@@ -40,15 +40,6 @@ class Registration:
     token: str
     installation: str | None = None
     profile: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Retirement:
-    """Evidence that a device's token is dead. It holds unless the device registered again after `known_dead_at`."""
-
-    device: bytes
-    reason: str
-    known_dead_at: datetime
 
 
 class Devices(LookUps):
@@ -147,19 +138,6 @@ class Devices(LookUps):
     async def delete_variant(self, app: str, variant: str) -> int:
         """Removes every device of a variant; returns how many."""
         return (await self._devices.delete_many({"app": app, "variant": variant})).deleted_count
-
-    async def retire(self, app: str, retirements: Iterable[Retirement], now: datetime) -> int:
-        """Takes devices out of service softly, unless they registered again since; returns how many went."""
-        operations = [
-            UpdateOne(
-                {"_id": one.device, "app": app, "retired": None, "registered_at": {"$lte": one.known_dead_at}},
-                {"$set": {"retired": {"at": now, "reason": one.reason, "since": one.known_dead_at}}},
-            )
-            for one in retirements
-        ]
-        if not operations:
-            return 0
-        return (await self._devices.bulk_write(operations, ordered=False)).modified_count
 
 
 def _kept(profile: Mapping[str, Any]) -> dict[str, Any]:

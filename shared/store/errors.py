@@ -11,18 +11,29 @@ Anything that PyMongo raises means: the store is away or slow; try later.
 
 from typing import Final
 
-from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
 StoreAway = PyMongoError
 """Try later: what a caller that can wait catches."""
 
 
 DUPLICATE_KEY: Final = 11000
+STATE_CHANGES: Final = frozenset({64, 91, 189, 10107, 11600, 11602, 13435, 13436})
+"""A node that shuts down or is no longer the primary, or a majority that was not heard in time (MongoDB, Error codes).
+A write that was interrupted while it waited for its majority says so without the label that PyMongo looks for."""
 
 
 def is_outage(error: PyMongoError) -> bool:
     """Whether trying again may help: the store is away, slow or electing. Anything else fails again."""
-    return error.timeout or isinstance(error, ConnectionFailure) or error.has_error_label("RetryableWriteError")
+    if error.timeout or isinstance(error, ConnectionFailure) or error.has_error_label("RetryableWriteError"):
+        return True
+    return isinstance(error, OperationFailure) and error.code in STATE_CHANGES
 
 
 def only_duplicates(error: BulkWriteError) -> bool:

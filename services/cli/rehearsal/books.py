@@ -59,8 +59,10 @@ def close(report: Report, targets: Sequence[Drawn], asked: Sequence[Asked], scal
 
 
 def registry(registered: Mapping[Place, bool], devices: Iterable[Drawn]) -> Check:
-    """Dead devices are out of service, all others (also those that registered again) are not."""
-    watched = [device for device in devices if (device.platform, device.token) in registered]
+    """Dead devices are out of service, all others (also those that registered again) are not; suspects may be both."""
+    watched = [
+        device for device in devices if (device.platform, device.token) in registered and not device.condition.suspect
+    ]
     problems = tuple(
         f"{_named(device)} is {'still' if device.condition.retired else 'no longer'} registered"
         for device in watched

@@ -35,6 +35,11 @@ class Condition:
     """Whether Carillon must have taken the registration out of service in the end."""
 
     @property
+    def suspect(self) -> bool:
+        """Whether the registration waits in quarantine, to be judged while or after the rehearsal lasts."""
+        return self.known in {"malformed", "elsewhere"}
+
+    @property
     def answers(self) -> tuple[str, ...]:
         """Everything the provider answers to one notification, in order."""
         return (*self.before, self.final)

@@ -4,10 +4,12 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from urllib.parse import urlsplit
 
 import pytest
 
+from services.cli.dead_letters_box import open_box
 from services.cli.local.servers import Broker
 from shared.bus.connection import Bus, open_bus
 from shared.bus.definitions import VHOST, definitions
@@ -28,7 +30,7 @@ def imported(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     text = json.dumps(definitions([PLATFORM])).replace(f'"name": "{VHOST}"', f'"name": "{vhost}"')
     file.write_text(text.replace(f'"vhost": "{VHOST}"', f'"vhost": "{vhost}"'), "utf-8")
     broker.ctl("import_definitions", str(file))
-    for service in ("planner", "delivery"):
+    for service in ("planner", "delivery", "operator"):
         broker.ctl("change_password", f"carillon-{service}", PASSWORD)
     yield f"{urlsplit(broker.url).netloc.rpartition('@')[2]}/{vhost}"
     broker.ctl("delete_vhost", vhost)
@@ -78,3 +80,17 @@ async def test_a_user_without_a_password_cannot_log_in(imported: str) -> None:
     async with open_bus(f"amqp://carillon-ingest:@{imported}", name="intruder") as bus:
         with pytest.raises(BusError):
             await bus.publish(DEFAULT, COMMANDS, b"", timeout=1)
+
+
+async def test_who_looks_after_dead_letters_may_read_and_replay_them(delivery: Bus, imported: str) -> None:
+    await delivery.publish(DEAD, "slices.apns.now", b"slice", headers={"reason": "why", "queue": "slices.apns.now"})
+    async with (
+        open_box(f"amqp://carillon-operator:{PASSWORD}@{imported}") as box, aclosing(box.letters(10)) as letters
+    ):  # fmt: skip
+        async for letter, incoming in letters:  # the tests before left some of their own
+            if letter.body == b"slice":
+                await box.replay(letter, incoming)
+    async with delivery.consume("slices.apns.now", prefetch=1) as slices, asyncio.timeout(5):
+        message = await anext(slices)
+        assert message.body == b"slice"
+        await message.ack()

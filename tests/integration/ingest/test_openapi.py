@@ -28,6 +28,10 @@ GOOD: dict[str, Callable[[Tenant], Bodies]] = {
         {"variant": tenant.apns, "token": "c3" * 32, "user": "ada", "attributes": {"a": 1, "b": None, "c": "x"}},
         {"variant": tenant.apns, "token": "c3" * 32, "tags": ["a"], "zone": "Europe/Berlin", "locale": "de"},
     ],
+    "POST /v1/apps/{app}/hygiene:restore": lambda tenant: [
+        {"from": "2030-01-01T00:00:00Z", "to": "2030-01-01T01:00:00+00:00"},
+        {"from": "2030-01-01T00:00:00Z", "to": "2030-01-01T01:00:00Z", "variant": tenant.apns},
+    ],
     "PUT /v1/devices/{device}": lambda _: [{}, {"user": None, "tags": ["news"]}],
     "POST /v1/sends": lambda tenant: [
         {"audience": {"everyone": True}, "message": {"title": "Ding", "data": {"a": "b"}}},

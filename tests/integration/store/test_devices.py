@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from shared.flow.audience import Audience, Tags
+from shared.flow.hygiene import Finding
 from shared.flow.identity import SHARDS
 from shared.flow.plan import ShardRange
 from shared.store.connection import Store
-from shared.store.devices import Registration, Retirement
+from shared.store.devices import Registration
 from shared.store.look_ups import scan_filter
 
 pytestmark = pytest.mark.anyio
@@ -132,10 +133,10 @@ async def test_a_device_goes_to_another_user_and_back_to_nobody(opened: Store) -
 async def test_evidence_retires_a_device_unless_it_registered_again_since(opened: Store) -> None:
     dead, back, other = [await register(opened, name) for name in ("dead", "back", "other")]
     await register(opened, "back", at=SOON)
-    evidence = [Retirement(one, "Unregistered", NOW) for one in (dead, back)]
-    assert await opened.devices.retire("another app", evidence, SOON) == 0
-    assert await opened.devices.retire("app", evidence, SOON) == 1
-    assert await opened.devices.retire("app", evidence, SOON) == 0
+    evidence = [Finding(one, "Unregistered", NOW, SOON) for one in (dead, back)]
+    assert await opened.quarantine.retire("another app", evidence, SOON) == 0
+    assert await opened.quarantine.retire("app", evidence, SOON) == 1
+    assert await opened.quarantine.retire("app", evidence, SOON) == 0
     assert await found(opened) == {"back", "other"}
     assert await opened.devices.registered("app", "v1", [dead, other]) == {other}
     assert await register(opened, "dead", at=SOON) == dead

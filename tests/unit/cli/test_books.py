@@ -152,10 +152,11 @@ def test_a_request_that_belongs_to_no_send_is_found() -> None:
 def test_the_registry_must_have_lost_the_dead_and_only_them() -> None:
     still = {(device.platform, device.token): not device.condition.retired for device in DEVICES}
     assert registry(still, DEVICES).ok
-    for condition in ("dead", "registered again", "healthy", "malformed"):
+    for condition in ("dead", "registered again", "healthy", "malformed", "other app", "other project"):
         device = next(device for device in DEVICES if device.condition.name == condition)
         place = device.platform, device.token
-        assert not registry({**still, place: not still[place]}, DEVICES).ok
+        # a suspect waits in quarantine for a judgement that may fall within the rehearsal
+        assert registry({**still, place: not still[place]}, DEVICES).ok == device.condition.suspect
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,19 @@ async def test_a_jump_of_the_machines_clock_moves_nothing(monkeypatch: pytest.Mo
         await clock.check()
 
 
+async def test_an_answer_that_took_long_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(store(timedelta(0)).now)
+    await clock.measure()
+    before = clock.now()
+    begin = module._steady()
+    moments = iter([begin, begin + 12])
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_steady", lambda: next(moments))
+        with pytest.raises(TimeoutError):
+            await clock.measure()
+    assert clock.now() - before < timedelta(seconds=1)
+
+
 async def test_a_minute_off_is_not_ready_and_less_is() -> None:
     fine, off = Clock(store(timedelta(seconds=59)).now), Clock(store(timedelta(seconds=-61)).now)
     await fine.measure()
