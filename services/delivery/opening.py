@@ -1,5 +1,6 @@
 """Opens slices: from the ids in a message to the chunks that are still to be worked."""
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -17,7 +18,9 @@ log = structlog.get_logger()
 
 async def open_jobs(slices: Sequence[SliceDue], catalog: Catalog, store: Store) -> list[Job]:
     """The chunks of these slices without a record. A slice that no stored plan explains has none: it is acked."""
-    sends = await catalog.sends(send_of(one.id) for one in slices)
+    # The first chunk is all that a small send's slice or a retry has: both questions are asked at once.
+    firsts = [member_id(one.id, 0) for one in slices]
+    sends, closed = await asyncio.gather(catalog.sends(send_of(one.id) for one in slices), store.records.closed(firsts))
     jobs: list[Job] = []
     for one in slices:
         send = sends.get(send_of(one.id))
@@ -26,7 +29,8 @@ async def open_jobs(slices: Sequence[SliceDue], catalog: Catalog, store: Store) 
             jobs += _chunks_of(one, send, plan)
         else:
             log.warning("slice_without_a_plan", slice=one.id)
-    closed = await store.records.closed(one.member for one in jobs) if jobs else set()
+    others = {one.member for one in jobs}.difference(firsts)
+    closed |= await store.records.closed(others) if others else set()
     return [one for one in jobs if one.member not in closed]
 
 

@@ -18,7 +18,7 @@ from shared.flow.send import Send
 from shared.runtime.metrics import Metrics
 from shared.store.sends import Sends
 
-LONGEST: Final = timedelta(milliseconds=25)
+LONGEST: Final = timedelta(milliseconds=12)
 """A request alone waits for 2 ms; while others keep coming, it waits for them at most this long, or for the insert
 before it. Only full groups are inserted at the same time."""
 

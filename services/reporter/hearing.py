@@ -22,8 +22,8 @@ from shared.taking import Source, Taking, read
 PREFETCH: Final = 100
 TOGETHER: Final = 50
 """Results heard together: one read, one mark and one message to a backend for all of them, not for each."""
-LINGER: Final = {Lane.NOW: timedelta(milliseconds=5), Lane.BULK: timedelta(milliseconds=100)}
-"""Each hearing costs the store a read and a mark, and the broker a message, however many it hears."""
+LINGER: Final = timedelta(milliseconds=100)
+"""No delivery waits for it, and each hearing costs the store a read and two inserts, however many it hears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Hearing:
     async def run(self) -> None:
         """Works until asked to stop, then finishes what is in hand. The lanes are heard apart."""
         async with (
-            open_grouper(self._flush, linger=LINGER[Lane.NOW], most=TOGETHER, in_flight=2) as now,
-            open_grouper(self._flush, linger=LINGER[Lane.BULK], most=TOGETHER, in_flight=2) as bulk,
+            open_grouper(self._flush, linger=LINGER, most=TOGETHER, in_flight=2) as now,
+            open_grouper(self._flush, linger=LINGER, most=TOGETHER, in_flight=2) as bulk,
         ):
             groupers = {Lane.NOW: now, Lane.BULK: bulk}
             sources = [

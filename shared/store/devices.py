@@ -1,10 +1,11 @@
 """Devices: the registry of tokens, as clients write it. What sends ask of it is in `look_ups`.
 
 {_id: 12 bytes, app, variant, platform, token, token_key: 12 bytes, shard: int32, user, tags, facets: ["t:<tag>"],
- attributes, locale, zone, first_seen, registered_at, retired: {at, reason, since}}
+ attributes, locale, zone, first_seen, registered_at, live: whether it is in service, retired: {at, reason, since}}
 
 `_id` and `shard` follow from the installation id if the client gives one, else from the first token, and never change.
-A token is in one row of a variant only: the newest registration wins.
+A token is in one row of a variant only: the newest registration wins. The index that a scan goes by holds all that the
+scan asks for: 500 devices are a few pages that lie together, not 500 rows that lie anywhere.
 """
 
 import asyncio
@@ -47,7 +48,7 @@ class Devices(LookUps):
 
     INDEXES: Final = (
         IndexModel([("token_key", 1)], unique=True),
-        IndexModel([("variant", 1), ("shard", 1)]),
+        IndexModel([("app", 1), ("variant", 1), ("live", 1), ("shard", 1), ("token", 1), ("_id", 1)]),
         IndexModel([("variant", 1), ("facets", 1), ("shard", 1)]),
         IndexModel([("variant", 1), ("user", 1)], partialFilterExpression={"user": {"$exists": True}}),
     )
@@ -90,7 +91,7 @@ class Devices(LookUps):
         self, where: dict[str, Any], device: bytes, new: Registration, now: datetime
     ) -> tuple[bytes, bool]:
         set_ = {
-            "token": new.token, "token_key": token_key(new.variant, new.token), "registered_at": now,
+            "token": new.token, "token_key": token_key(new.variant, new.token), "registered_at": now, "live": True,
             **_kept(new.profile),
         }  # fmt: skip
         first = {
@@ -112,7 +113,8 @@ class Devices(LookUps):
             return False
         token = token or found["token"]
         set_ = {
-            "token": token, "token_key": token_key(found["variant"], token), "registered_at": now, **_kept(profile)
+            "token": token, "token_key": token_key(found["variant"], token), "registered_at": now, "live": True,
+            **_kept(profile),
         }  # fmt: skip
         unset = {"retired": "", "quarantine": "", **{name: "" for name, value in profile.items() if value is None}}
         for tries in range(ATTEMPTS):

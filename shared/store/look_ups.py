@@ -28,14 +28,14 @@ class LookUps:
     async def in_range(
         self, app: str, variant: str, where: ShardRange, audience: Audience, also: Fields = ()
     ) -> list[Device]:
-        """The devices of a chunk of a scan."""
-        return await self._found({**scan_filter(app, variant, where, audience)}, also)
+        """The devices of a chunk of a scan; whose they are is only told if it is asked for."""
+        return await self._found(scan_filter(app, variant, where, audience), {"token": 1}, also)
 
     async def of_users(
         self, app: str, variant: str, users: Sequence[str], tags: Tags | None, also: Fields = ()
     ) -> list[Device]:
         """The devices that belong to these users now."""
-        return await self._found({**_base(app, variant), "user": {"$in": list(users)}, **_tags(tags)}, also)
+        return await self._found({**_base(app, variant), "user": {"$in": list(users)}, **_tags(tags)}, LOOKED_UP, also)
 
     async def by_id(
         self,
@@ -49,12 +49,14 @@ class LookUps:
         """These devices, as far as they are registered, fit the tags and still belong to one of the users."""
         still = {} if users is None else {"user": {"$in": list(users)}}
         query = {**_base(app, variant), "_id": {"$in": list(ids)}, **still, **_tags(tags)}
-        return await self._found(query, also, hint="_id_")  # else the users' index is tried, and a user may have many
+        return await self._found(
+            query, LOOKED_UP, also, hint="_id_"
+        )  # else the users' index is tried, and a user may have many
 
     async def by_token(self, app: str, variant: str, tokens: Sequence[str], also: Fields = ()) -> dict[str, Device]:
         """The devices that are registered with these tokens, by token."""
         keys = [token_key(variant, token) for token in tokens]
-        return {one.token: one for one in await self._found({"token_key": {"$in": keys}, "app": app}, also)}
+        return {one.token: one for one in await self._found({"token_key": {"$in": keys}, "app": app}, LOOKED_UP, also)}
 
     async def registered(self, app: str, variant: str, ids: Sequence[bytes]) -> set[bytes]:
         """Which of these are registered and not retired, whoever they belong to."""
@@ -71,9 +73,12 @@ class LookUps:
         pieces = [ShardRange(SHARDS * n // PIECES, SHARDS * (n + 1) // PIECES) for n in range(PIECES)]
         return sum([await self.count(app, variant, piece, audience) for piece in pieces])
 
-    async def _found(self, query: dict[str, Any], also: Fields, hint: str | None = None) -> list[Device]:
-        fields = LOOKED_UP | dict.fromkeys(also, 1)
-        found = await self._devices.find(query, fields, batch_size=5000, hint=hint).to_list(None)
+    async def _found(
+        self, query: dict[str, Any], fields: dict[str, int], also: Fields, hint: str | None = None
+    ) -> list[Device]:
+        found = await self._devices.find(query, fields | dict.fromkeys(also, 1), batch_size=5000, hint=hint).to_list(
+            None
+        )
         if also:
             return [Device(one["_id"], one["token"], one.get("user"), one) for one in found]
         return [Device(one["_id"], one["token"], one.get("user")) for one in found]
@@ -96,7 +101,7 @@ def facets_of(tags: Iterable[str]) -> list[str]:
 
 
 def _base(app: str, variant: str) -> dict[str, Any]:
-    return {"variant": variant, "app": app, "retired": None}
+    return {"app": app, "variant": variant, "live": True}
 
 
 def _tags(tags: Tags | None) -> dict[str, Any]:

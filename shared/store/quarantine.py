@@ -51,7 +51,7 @@ class Quarantine:
         return await self._write(
             app, findings, {},
             lambda one: {
-                "$set": {"retired": {"at": now, "reason": one.reason, "since": one.dead_at}},
+                "$set": {"live": False, "retired": {"at": now, "reason": one.reason, "since": one.dead_at}},
                 "$unset": {"quarantine": ""},
             },
         )  # fmt: skip
@@ -126,7 +126,7 @@ class Quarantine:
 
     async def population(self, app: str, variant: str) -> int:
         """About how many devices of a variant are in service, from counting a sample of the shard range."""
-        base = {"variant": variant, "app": app, "retired": None}
+        base = {"app": app, "variant": variant, "live": True}
         for share in SAMPLES:
             counted = await self._devices.count_documents({**base, "shard": {"$gte": 0, "$lt": SHARDS // share}})
             if counted >= ENOUGH:

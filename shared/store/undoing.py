@@ -64,7 +64,7 @@ class Undoing:
         """`restored_at` outlives every finding that was seen before: a result that comes twice undoes nothing."""
         found = await self._devices.find(where, {"_id": 1}, limit=most).to_list(None)
         some = {**where, "_id": {"$in": [one["_id"] for one in found]}}
-        change = {"$unset": {"retired": "", "quarantine": ""}, "$set": {"restored_at": now}}
+        change = {"$unset": {"retired": "", "quarantine": ""}, "$set": {"live": True, "restored_at": now}}
         return (await self._devices.update_many(some, change)).modified_count
 
     async def marked(self, app: str, variants: Sequence[str]) -> list[Marked]:

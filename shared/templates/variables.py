@@ -7,7 +7,9 @@ from shared.flow.device import Device
 from shared.templates.engine import Row
 
 _ATTRIBUTE: Final = "device.attributes."
-_STORED: Final = {"device.locale": "locale", "device.zone": "zone", "device.tags": "tags"}
+_STORED: Final = {
+    "device.user": "user", "device.locale": "locale", "device.zone": "zone", "device.tags": "tags",
+}  # fmt: skip
 _NONE: Final[dict[str, Any]] = {}
 
 

@@ -89,7 +89,8 @@ def _document(of: Tenant, number: int, now: datetime, more: dict[str, Any]) -> b
         {
             "_id": device, "app": of.app, "variant": of.variant, "platform": PLATFORM, "token": its,
             "token_key": token_key(of.variant, its), "shard": shard_of(device), "user": f"u{number:07}",
-            "tags": ["news"], "facets": ["t:news"], "locale": "en", "first_seen": now, "registered_at": now,
+            "tags": ["news"], "facets": ["t:news"], "locale": "en",
+            "first_seen": now, "registered_at": now, "live": True,
             **more,
         }
     )  # fmt: skip

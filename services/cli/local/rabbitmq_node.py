@@ -10,6 +10,8 @@ from services.cli.local.ports import LOOPBACK, free_ports
 USER = "carillon"
 VHOST = "carillon"
 DISTRIBUTION_ON_LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
+NO_BUSY_WAITING = "+sbwt none +sbwtdcpu none +sbwtdio none"
+"""Schedulers that spin for work take it from whoever shares their cores (RabbitMQ, Runtime Tuning)."""
 
 
 def fresh_identity() -> dict[str, int | str]:
@@ -70,7 +72,7 @@ def environment(folder: Path, identity: Mapping[str, int | str]) -> dict[str, st
         "RABBITMQ_LOG_BASE": str(folder / "log"),
         "RABBITMQ_PID_FILE": str(folder / "pid"),
         "RABBITMQ_SCHEDULER_BIND_TYPE": "u",  # several stacks on few cores: bound schedulers would share one
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": DISTRIBUTION_ON_LOOPBACK,
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{DISTRIBUTION_ON_LOOPBACK} {NO_BUSY_WAITING}",
         "RABBITMQ_CTL_ERL_ARGS": DISTRIBUTION_ON_LOOPBACK,
         "RUNNING_UNDER_SYSTEMD": "1",  # the start script becomes the broker: one pid, SIGTERM goes straight to it
     }

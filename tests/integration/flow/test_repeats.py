@@ -106,7 +106,7 @@ async def broken_device(scene: Scene, user: str | None = None) -> bytes:
     document: Json = {
         "_id": id_, "app": scene.app, "variant": scene.variants["fcm"], "platform": "fcm", "token": 7,
         "token_key": token_key(scene.variants["fcm"], id_.hex()), "shard": shard_of(id_), "facets": [],
-        "first_seen": utc(), "registered_at": utc(),
+        "first_seen": utc(), "registered_at": utc(), "live": True,
     }  # fmt: skip
     await scene.store.database["devices"].insert_one(document | ({"user": user} if user else {}))
     return id_

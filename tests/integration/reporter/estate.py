@@ -109,7 +109,9 @@ async def rows(store: Store, **where: Any) -> list[dict[str, Any]]:
 
 
 async def served(store: Store) -> int:
-    return len(await rows(store, retired=None))
+    found = await rows(store)
+    assert all(one["live"] is (one.get("retired") is None) for one in found)  # told apart by either
+    return sum(one["live"] for one in found)
 
 
 async def held(store: Store) -> int:

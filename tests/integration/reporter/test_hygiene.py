@@ -134,7 +134,9 @@ async def test_results_that_come_twice_or_to_several_reporters_count_once(opened
     await reporters[0].house.round()
     assert await served(opened) == 0
     for device in devices:  # heard once more, a day later: its window is over
-        await opened.database["devices"].update_one({"_id": device}, {"$unset": {"retired": ""}})
+        await opened.database["devices"].update_one(
+            {"_id": device}, {"$set": {"live": True}, "$unset": {"retired": ""}}
+        )
     await reporters[0].hear(heard)
     assert (await served(opened), await held(opened)) == (40, 0)
 
@@ -201,7 +203,7 @@ async def test_whatever_is_heard_twice_late_or_half_the_decision_is_that_of_the_
 
 async def test_how_many_devices_a_variant_has_is_told_from_a_sample(opened: Store, clock: FixedClock) -> None:
     rng = random.Random(1)
-    shape = {"app": "app", "variant": "v1", "retired": None}
+    shape = {"app": "app", "variant": "v1", "live": True}
     await opened.database["devices"].insert_many(
         [shape | {"shard": rng.randrange(SHARDS), "token_key": n} for n in range(12_000)]
     )

@@ -173,7 +173,7 @@ def test_a_template_for_one_platform_only_is_rendered_there_only() -> None:
 
 def test_only_what_templates_use_is_read_of_a_device() -> None:
     assert stored_fields(uses(PERSONAL, "apns")) == {
-        "attributes.name", "attributes.town", "attributes.unread", "locale", "tags", "zone",
+        "attributes.name", "attributes.town", "attributes.unread", "locale", "tags", "user", "zone",
     }  # fmt: skip
 
 
