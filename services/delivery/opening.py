@@ -17,7 +17,10 @@ log = structlog.get_logger()
 
 
 async def open_jobs(slices: Sequence[SliceDue], catalog: Catalog, store: Store) -> list[Job]:
-    """The chunks of these slices without a record. A slice that no stored plan explains has none: it is acked."""
+    """The chunks of these slices without a record, each once, also of a slice that several messages brought.
+
+    A slice that no stored plan explains has none: it is acked.
+    """
     # The first chunk is all that a small send's slice or a retry has: both questions are asked at once.
     firsts = [member_id(one.id, 0) for one in slices]
     sends, closed = await asyncio.gather(catalog.sends(send_of(one.id) for one in slices), store.records.closed(firsts))
@@ -31,7 +34,7 @@ async def open_jobs(slices: Sequence[SliceDue], catalog: Catalog, store: Store) 
             log.warning("slice_without_a_plan", slice=one.id)
     others = {one.member for one in jobs}.difference(firsts)
     closed |= await store.records.closed(others) if others else set()
-    return [one for one in jobs if one.member not in closed]
+    return list({one.member: one for one in jobs if one.member not in closed}.values())
 
 
 def _chunks_of(due: SliceDue, send: Send, plan: Plan) -> list[Job]:

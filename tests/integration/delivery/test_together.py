@@ -1,6 +1,7 @@
 """What small slices are worked together, and what stays apart: by the messages that bring them."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,13 +9,15 @@ from typing import Any, cast
 
 import pytest
 
+from services.delivery.admitting import Admitting
+from services.delivery.admitting import Message as Due
 from services.delivery.catalog import Catalog
-from services.delivery.chunks import Chunks
+from services.delivery.chunks import Chunks, Worked
+from services.delivery.gate import Entry
 from services.delivery.held import Held, Table
 from services.delivery.job import Job
 from services.delivery.leases import Leases
 from services.delivery.passing import Passing
-from services.delivery.slices import Message as Due
 from services.delivery.slices import Slices
 from shared.bus.connection import Bus
 from shared.bus.incoming import Incoming, Settlement
@@ -52,12 +55,23 @@ class Scene:
         passing = Passing("apns", cast("Bus", self), clock, metrics, 1)
         catalog = Catalog(self.store, provider("apns"))
         life = Life(timedelta(seconds=1))
-        self.slices = Slices(self.store, life, catalog, leases, passing, cast("Chunks", self))
+        self.slices = Slices(
+            life, Admitting(self.store, catalog, cast("Any", self), passing), leases, passing, cast("Chunks", self)
+        )
 
-    async def work(self, jobs: Sequence[Job], lane: Lane, held: Held) -> set[str]:
+    async def work(self, jobs: Sequence[Job], lane: Lane, held: Held) -> Worked:
         del lane, held
         self.worked.append([one.member for one in jobs])
-        return set()
+        return Worked()
+
+    async def look(self, jobs: Sequence[Job], lane: Lane) -> Entry:
+        """The gate lets everything through."""
+        del jobs, lane
+        return Entry()
+
+    def turn(self, entry: Entry, lane: Lane) -> AbstractContextManager[None]:
+        del entry, lane
+        return nullcontext()
 
     async def publish(self, exchange: str, key: str, body: bytes, **_: Any) -> None:
         del exchange, key
@@ -152,4 +166,11 @@ async def test_a_message_narrowed_to_a_chunk_brings_that_chunk_only(scene: Scene
 async def test_a_slice_of_a_planned_send_is_worked_chunk_by_chunk_beside_a_bundle(scene: Scene) -> None:
     await scene.slices.together([scene.message(due(0), due(1)), scene.message(due(9))], Lane.NOW)
     assert sorted(scene.worked) == [[member(0), member(1)], *([member(9, chunk)] for chunk in range(CHUNKS))]
+    assert scene.acked
+
+
+async def test_a_slice_that_several_messages_bring_at_once_is_worked_once(scene: Scene) -> None:
+    await scene.slices.together([scene.message(due(0), redelivered=True) for _ in range(2)], Lane.NOW)
+    await scene.slices.together([scene.message(due(1)), scene.message(due(1), redelivered=True)], Lane.NOW)
+    assert scene.worked == [[member(0)], [member(1)]]
     assert scene.acked

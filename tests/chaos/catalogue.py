@@ -1,0 +1,89 @@
+"""Every case, as data."""
+
+from typing import Final
+
+from tests.chaos.case import Case, Setup, Stack
+from tests.chaos.faults import audiences, broker, deaths, limits, machines, network, refusals, repeats, store, wire
+
+THREE: Final = Setup(Stack(store_nodes=3))
+MINUTE: Final = Setup(Stack(scale=10))
+"""At 60 a minute would be an hour of retries, after which Google is left alone."""
+NEVER: Final = Setup(duplicates="never")
+SLOW: Final = Setup(latency=0.4, trickle=3)
+ROOM: Final = {"CHUNKS_FOR_NOW": "16"}
+WIDE: Final = Setup(Stack(chunk=500, in_flight=64, extra={"delivery-apns": ROOM, "delivery-fcm": ROOM}), trickle=2)
+"""A request without an answer holds its chunk for the 30 s of its timeout."""
+ALONE: Final = Setup(trickle=0.01)
+LIMITED: Final = Setup(variants=("apns",), latency=0.05, trickle=2)
+BUSY_DOOR: Final = Setup(latency=0.1, trickle=15)
+TEN: Final = Setup(variants=("apns",) * 10, ttl=45, trickle=0.3)
+"""Each single send of these is ten; what the dead variant owes waits until its deadline."""
+
+DEATHS: Final = (
+    Case("kill-ingest", "kill -9 of ingest", deaths.killed("ingest"), BUSY_DOOR, kills=True),
+    *(
+        Case(f"kill-{name}", f"kill -9 of {name}", deaths.killed(name), SLOW, kills=True)
+        for name in deaths.SERVICES[1:]
+    ),
+    Case("rolling-restart", "SIGTERM for every service in turn", deaths.rolling_restart),
+    Case(
+        "poison",
+        "a notification that kills its worker every time",
+        deaths.poisonous,
+        ALONE,
+        kills=True,
+        timed=False,
+        drives=True,
+    ),
+    Case("frozen-worker", "SIGSTOP of a worker past its claims", deaths.frozen_past_its_claim),
+    Case("twins", "two reporters and two planners, each killed once", deaths.twins, SLOW, kills=True),
+)
+BROKER: Final = (
+    Case("broker-restart", "the broker restarts", broker.restarted),
+    Case("broker-killed", "kill -9 of the broker", broker.killed),
+    Case("connections-closed", "close_all_connections every 3 s", broker.connections_closed),
+    Case("disk-alarm", "the broker's disk is low", broker.disk_alarm),
+    Case("memory-alarm", "the broker's memory is low", broker.memory_alarm),
+)
+STORE: Final = (
+    Case("primary-killed", "kill -9 of MongoDB's primary", store.primary_killed, THREE),
+    Case("primary-steps-down", "MongoDB's primary steps down", store.stepped_down, THREE),
+    Case("primary-frozen", "MongoDB's primary stops answering", store.primary_frozen, THREE),
+)
+PROVIDERS: Final = (
+    Case("goaway-storm", "GOAWAY after every 50 requests", wire.goaways),
+    Case("black-hole", "1 % of the requests are never answered", wire.black_hole, WIDE, drives=True),
+    Case("unavailable", "503 for a minute", refusals.unavailable, MINUTE),
+    Case("throttled-told-when", "429 with Retry-After", refusals.throttled_and_told_when),
+    Case("throttled", "429 without Retry-After", refusals.throttled),
+    Case("answers-lost", "accepted, then the connection drops; `never` repeats", wire.answers_lost, NEVER, drives=True),
+    Case("connections-refused", "connections are refused", wire.connections_refused),
+    Case("one-stream", "MAX_CONCURRENT_STREAMS drops to 1", wire.one_stream),
+)
+WRONG: Final = (
+    Case("wrong-certificate", "the provider's certificate is not trusted", machines.wrong_certificate),
+    Case("wrong-environment", "tokens of the other environment", audiences.wrong_environment, drives=True),
+    Case("clocks-off", "clocks an hour ahead and behind", machines.clocks_off, needs=(machines.FAKETIME,)),
+)
+AUDIENCES: Final = (
+    Case("same-send", "the same commands published three times", repeats.same_send),
+    Case("changing-devices", "devices come, move, change and go", audiences.changing),
+    Case("one-of-ten-dead", "one variant's key is revoked", audiences.one_of_ten_dead, TEN, drives=True),
+    Case("rate-limit", "three replicas under a limit, one killed", limits.shared, LIMITED, kills=True, drives=True),
+)
+NETWORK: Final = tuple(
+    Case(
+        f"vanish-{far}-{way}", f"packets between delivery and {far} vanish, {way}", network.vanish(far, way),
+        own_network=True, needs=(network.NFT,),
+    )
+    for far in ("broker", "store", "provider")
+    for way in ("both", "out", "in")
+)  # fmt: skip
+CASES: Final = (*DEATHS, *BROKER, *STORE, *PROVIDERS, *WRONG, *AUDIENCES, *NETWORK)
+SHORT: Final = (
+    *(f"kill-{name}" for name in deaths.SERVICES),
+    "broker-restart",
+    "connections-closed",
+    "goaway-storm",
+)
+"""What `make test` runs."""
