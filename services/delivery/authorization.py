@@ -1,6 +1,7 @@
 """Authorizations for requests: one per identity, shared by all replicas through the store, renewed by one at a time."""
 
 import asyncio
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,9 @@ from shared.store.errors import StoreAway
 
 LEASE: Final = timedelta(seconds=15)
 """How long the one who renews has for it."""
+PATIENCE: Final = timedelta(seconds=5)
+"""How long a renewal may hold up whoever has a value that is valid still, and how long that one serves before the next
+try: while the store is away each try would wait out the store's own limit."""
 WAITS: Final = 50
 WAIT: Final = 0.1
 """Seconds between looks for what another process is renewing."""
@@ -36,6 +40,7 @@ class Wiring:
     clock: Clock
     metrics: Metrics
     owner: str
+    patience: timedelta = PATIENCE
 
 
 class Authorizer:
@@ -45,6 +50,8 @@ class Authorizer:
         self._on = wiring
         self._known: dict[str, Authorization] = {}
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._not_before: dict[str, float] = {}
+        """By identity: when the next renewal is tried after one that failed, on the monotonic clock."""
 
     async def value(self, variant: Credentialed, refused: str | None = None) -> str | None:
         """The header's value, or None if this variant needs none. `refused` is a value that the provider just refused.
@@ -67,16 +74,23 @@ class Authorizer:
     def _usable(self, one: Authorization | None, refused: str | None) -> bool:
         return one is not None and one.value != refused and self._on.clock.now() < one.expires_at
 
+    def _serves(self, identity: str, one: Authorization, refused: str | None) -> bool:
+        """Whether it was just tried in vain to renew this one, which is valid still."""
+        return self._usable(one, refused) and time.monotonic() < self._not_before.get(identity, 0.0)
+
     async def _current(self, identity: str, variant: Credentialed, refused: str | None) -> Authorization:
         known = self._known.get(identity)
-        if known is not None and self._fresh(known, refused):
+        if known is not None and (self._fresh(known, refused) or self._serves(identity, known, refused)):
             return known
+        limit = self._on.patience.total_seconds() if self._usable(known, refused) else None
         try:
-            return await self._shared_or_new(identity, variant, refused)
-        except (StoreAway, AuthorizationRefused) as error:
+            async with asyncio.timeout(limit):
+                return await self._shared_or_new(identity, variant, refused)
+        except (StoreAway, AuthorizationRefused, TimeoutError) as error:
             known = self._known.get(identity)
             if known is not None and self._usable(known, refused):  # the old one as long as it is valid
-                log.warning("authorization_not_renewed", error=str(error))
+                log.warning("authorization_not_renewed", error=str(error) or type(error).__name__)
+                self._not_before[identity] = time.monotonic() + self._on.patience.total_seconds()
                 return known
             if isinstance(error, AuthorizationRefused):
                 self._on.metrics.authorization_refreshes.labels(self._on.provider.name, "refused").inc()

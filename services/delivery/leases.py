@@ -32,10 +32,19 @@ class Leases:
     table: Table
 
     async def take(self, chunks: Sequence[str]) -> Held | datetime:
-        """These chunks under one claim of ours, or until when somebody else has (one of) them."""
+        """These chunks under one claim of ours, or until when somebody else has (one of) them.
+
+        Who had them before may have closed some after we looked which are open: then they are to be looked at again.
+        """
         now = self.clock.now()
         taken = await self.store.claims.take(chunks, self.owner, now, now + self.length)
-        return taken.until if isinstance(taken, HeldByAnother) else Held(taken, now + self.length)
+        if isinstance(taken, HeldByAnother):
+            return taken.until
+        held = Held(taken, now + self.length)
+        if taken.inherited and await self.store.records.closed(chunks):
+            await self.end(held)
+            return now
+        return held
 
     @contextlib.contextmanager
     def holding(self, held: Held, *messages: Incoming) -> Iterator[None]:

@@ -10,6 +10,7 @@ import structlog
 from services.reporter.deriving import Deriving
 from services.reporter.feedback import Feedback
 from shared.bus.errors import BusError
+from shared.flow.books import unclosed
 from shared.flow.plan import Plan
 from shared.flow.report import report
 from shared.runtime.clock import Clock
@@ -75,6 +76,8 @@ class Summing:
         now = self.clock.now()
         summed = report(plan, await self.store.records.sum(key), finished_at=now)
         if summed.state == "finished":
+            for problem in unclosed(summed):
+                log.error("books_do_not_close", send=key, problem=problem)
             await self.deriving.derive_unheard(key)
         if await self.store.reports.write(key, summed, now):
             log.info("finished", send=key, **summed.total.model_dump(exclude={"reasons"}))

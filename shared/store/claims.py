@@ -20,11 +20,15 @@ FORGOTTEN_AFTER: Final = 3600
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim that is ours. `takeovers` is how often a worker died on it without progress."""
+    """A claim that is ours. `takeovers` is how often a worker died on it without progress.
+
+    `inherited`: others had (one of) its chunks before, and may have closed some since anybody looked.
+    """
 
     id: str
     members: tuple[str, ...]
     takeovers: int = 0
+    inherited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,8 @@ class Claims:
 
     async def take(self, chunks: Sequence[str], owner: str, now: datetime, until: datetime) -> Claim | HeldByAnother:
         """Claims these chunks together, or says who stands in the way. `now` and `until` are the store's time."""
-        for _ in range(len(chunks) + 2):
-            claim = Claim(secrets.token_hex(8), tuple(chunks))
+        for tries in range(len(chunks) + 2):
+            claim = Claim(secrets.token_hex(8), tuple(chunks), inherited=tries > 0)
             try:
                 await self._claims.insert_one(
                     {
@@ -87,7 +91,7 @@ class Claims:
                 ours = {"$set": {"owner": owner, "until": until}, "$unset": {"handed_back": ""}}
                 done = await self._claims.update_one(same, {**ours, "$inc": {"takeovers": died}})
                 if done.modified_count:
-                    return Claim(old["_id"], tuple(chunks), old["takeovers"] + died)
+                    return Claim(old["_id"], tuple(chunks), old["takeovers"] + died, inherited=True)
             elif set(old["members"]) <= set(chunks):
                 await self._claims.delete_one(same)
             else:
