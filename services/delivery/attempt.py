@@ -1,73 +1,26 @@
-"""One attempt at the devices of some chunks: requests out, outcomes in, verdicts, and at most two repeats at once.
+"""One attempt at the devices of some chunks: made ready, tried by one where that is wise, sent, and judged.
 
 Many requests in, many outcomes out; what the retry policy wants later is owed by the record.
 """
 
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
-from pydantic import BaseModel, ValidationError
-
-from services.delivery.authorization import Authorizer
-from services.delivery.catalog import Catalog, Credentialed
+from services.delivery.breaker import Breaker
+from services.delivery.catalog import Unreadable
 from services.delivery.closing import patiently
+from services.delivery.flight import Flight, Postponed
 from services.delivery.job import Found, Job
-from services.delivery.retry import Again, Ended, Later, Situation, decide, too_late
+from services.delivery.parking import UNREADABLE
+from services.delivery.retry import Again, Ended, decide, too_late
+from services.delivery.rounds import Rounds, Wiring
 from services.delivery.tally import Tally, same_for_all
-from services.delivery.transport.contract import Parcel, Transport
-from services.delivery.troubles import Troubles
-from shared.flow.device import Device
-from shared.flow.identity import attempt_of
 from shared.flow.record import Part
-from shared.flow.verdict import (
-    CredentialProblem,
-    DelayRule,
-    Fate,
-    Reauthorize,
-    Retry,
-    Verdict,
-)
-from shared.providers.contract import AuthorizationRefused, Context, Headers, Origin, Provider, Requests
-from shared.runtime.clock import Clock
-from shared.runtime.metrics import Metrics
-from shared.store.errors import Unsealable
+from shared.flow.verdict import CredentialProblem, DelayRule, Fate, Retry, Verdict
+from shared.providers.contract import Context
 
 VARIANT_DELETED: Final = "variant_deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """What attempts stand on."""
-
-    provider: Provider[Any, Any]
-    endpoints: BaseModel
-    transport: Transport
-    catalog: Catalog
-    authorizer: Authorizer
-    clock: Clock
-    metrics: Metrics
-    scale: float
-    rng: random.Random
-
-
-@dataclass(slots=True)
-class _Batch:
-    """One job on its way: the requests that wait for an outcome, and the devices that they are for."""
-
-    tally: Tally
-    variant: Credentialed
-    origin: Origin
-    headers: Headers
-    requests: Requests
-    devices: Sequence[Device]
-    authorization: str | None = None
-    refused: str | None = None
-    """The authorization that the provider just refused."""
-    again: list[int] = field(default_factory=list)
-    """The numbers of the requests that are repeated at once, on a fresh connection."""
-    fresh: bool = False
 
 
 class Attempts:
@@ -75,115 +28,98 @@ class Attempts:
 
     def __init__(self, wiring: Wiring) -> None:
         self._on = wiring
-        self._troubles = Troubles(wiring.provider.name, wiring.metrics)
+        self._rounds = Rounds(wiring)
 
-    async def run(self, work: Sequence[tuple[Job, Found]]) -> list[Part]:
-        """The record parts of these jobs, in order."""
+    async def run(self, work: Sequence[tuple[Job, Found]]) -> list[Part | Postponed]:
+        """The record parts of these jobs, in order; or that a job waits, unrecorded, as its variant is parked."""
         prepared = [await self._prepare(job, found) for job, found in work]
-        waiting = [one for one in prepared if isinstance(one, _Batch) and one.requests.count]
-        tries = 0
-        while waiting:
-            tries += 1
-            await self._round(waiting, tries)
-            waiting = [_repeated(batch) for batch in waiting if batch.again]
-        return [one.tally.part() if isinstance(one, _Batch) else one for one in prepared]
+        flights = [one for one in prepared if isinstance(one, Flight) and one.requests.count]
+        parked = [one for one in flights if one.variant.parked is not None]
+        for flight in parked:
+            await self._probe(flight, flights)
+        for flight in flights:
+            breaker = self._on.routes.open(flight)
+            if breaker is not None and flight.held is None and flight.requests.count:
+                await self._try(flight, breaker, flights)
+        await self._rounds.run([one for one in flights if one.held is None and one.requests.count])
+        going = [one for one in flights if one.held is None]
+        self._on.routes.heard(going)
+        await self._on.parking.judge(going)
+        return [one.end() if isinstance(one, Flight) else one for one in prepared]
 
-    async def _prepare(self, job: Job, found: Found) -> "_Batch | Part":
+    async def _prepare(self, job: Job, found: Found) -> Flight | Part | Postponed:
         """A job's requests; or its part at once, where nothing may or need be sent."""
         now = self._on.clock.now()
         if now >= job.send.deadline:
             return same_for_all(job, found, now, self._on.scale, too_late("", unknown=found.unknown))
-        try:
-            variant = await patiently(lambda: self._on.catalog.variant(job.send.app, job.route.variant))
-        except (Unsealable, ValidationError):
-            return self._unreadable(Tally(job, found, now, self._on.scale))
+        variant = await patiently(lambda: self._on.catalog.variant(job.send.app, job.route.variant))
         if variant is None:
             return same_for_all(job, found, now, self._on.scale, Ended(Fate.REJECTED, VARIANT_DELETED))
+        tally = Tally(job, found, now, self._on.scale)
+        if isinstance(variant, Unreadable):
+            return await self._unreadable(tally, variant)
         send = job.send
         context = Context(send.key, send.id, send.deadline, now, send.request.duplicates, job.route.variant)
         prepared = self._on.provider.prepare(send.request.message, variant.settings, context)
         made = prepared.requests(found.devices)
-        tally = Tally(job, found, now, self._on.scale)
         for device, refusal in made.refused:
             tally.end(device.id, Ended(refusal.fate, refusal.reason))
         origin = self._on.provider.origin(variant.settings, self._on.endpoints)
-        return _Batch(tally, variant, origin, prepared.headers, made.requests, made.devices)
+        return Flight(tally, variant, origin, prepared.headers, made.requests, made.devices)
 
-    def _unreadable(self, tally: Tally) -> Part:
-        """The variant's settings cannot be opened or understood here, say in the middle of a key rotation: later."""
-        verdict = CredentialProblem("settings_unreadable")
+    async def _unreadable(self, tally: Tally, known: Unreadable) -> Part | Postponed:
+        """Nothing can be sent: later."""
+        until = await self._on.parking.unreadable(known, tally.job, len(tally.found.devices))
+        if until is not None:
+            return Postponed(tally.job.member, until)
+        verdict = CredentialProblem(UNREADABLE)
         for device in tally.found.devices:
-            decision = decide(verdict, self._situation(tally, tries=1), self._on.rng)
+            decision = decide(verdict, self._rounds.situation(tally, tries=1), self._on.rng)
             if not isinstance(decision, Again):
                 tally.add(device, verdict, decision)
         return tally.part()
 
-    async def _round(self, batches: list[_Batch], tries: int) -> None:
-        """Sends what waits and settles each outcome; only what was not answered 200 is looked at one by one."""
-        sendable = []
-        for batch in batches:
-            problem = await self._authorize(batch)
-            if problem is None:
-                sendable.append(batch)
-            else:
-                for number in range(batch.requests.count):
-                    self._settle(batch, number, problem, tries)
-        sent_at = self._on.clock.now()
-        results = await self._on.transport.send([_parcel(batch) for batch in sendable])
-        now = self._on.clock.now()
-        for batch, result in zip(sendable, results, strict=True):
-            batch.tally.answers(result.ok, result.latency, now)
-            for number, outcome in result.others:
-                self._settle(batch, number, self._on.provider.verdict(outcome, sent_at), tries)
+    async def _probe(self, flight: Flight, flights: Sequence[Flight]) -> None:
+        """Of a parked variant one notification is tried, if it is time; the rest goes only if that was not refused."""
+        parked = flight.variant.parked
+        if parked is None or flight.held is not None:
+            return  # resumed by the one before it in this bundle
+        same = [one for one in flights if one.variant.parked == parked]
+        if not await self._on.parking.take_probe(parked):
+            for one in same:
+                one.held = self._on.parking.look(parked)
+            return
+        first = flight.first()
+        await self._rounds.run([first])
+        if first.fine:
+            await self._on.parking.resume(parked)
+            for one in same:
+                one.variant = replace(one.variant, parked=None)
+            return
+        if first.throttled:
+            await self._on.parking.put_off(parked, first.after)
+        for one in same:
+            one.held = self._on.parking.look(parked)
+        if not first.refused:  # nobody knows: what became of it is recorded, and the rest owed
+            flight.held = None
+            self._owe_the_rest(flight, CredentialProblem(parked.reason))
 
-    async def _authorize(self, batch: _Batch) -> Verdict | None:
-        """Puts the authorization on a batch; or says what its failure means for all of it."""
-        try:
-            batch.authorization = await self._on.authorizer.value(batch.variant, batch.refused)
-        except AuthorizationRefused as error:
-            if error.permanent:
-                return CredentialProblem(error.reason)
-            return Retry(error.reason, DelayRule.NETWORK, provider_down=True)
-        return None
+    async def _try(self, flight: Flight, breaker: Breaker, flights: Sequence[Flight]) -> None:
+        """By an open route one notification is tried, if it is time; the rest goes only if that got an answer."""
+        same = [one for one in flights if one.origin == flight.origin and one.held is None]
+        if self._on.routes.take(breaker):
+            first = flight.first()
+            await self._rounds.run([first])
+            self._on.routes.heard([first])
+            if breaker.until is None:
+                return
+            if first.unknown or not first.down:  # its end is recorded, and the rest owed
+                same.remove(flight)
+                self._owe_the_rest(flight, Retry("route_down", DelayRule.UNPROCESSED))
+        for one in same:
+            one.held = self._on.routes.look(breaker.until or self._on.clock.now())
 
-    def _settle(self, batch: _Batch, number: int, verdict: Verdict, tries: int) -> None:
-        """Decides about one notification that was not simply accepted."""
-        decision = decide(verdict, self._situation(batch.tally, tries), self._on.rng)
-        if isinstance(verdict, CredentialProblem | Reauthorize) and not isinstance(decision, Again):
-            self._troubles.warn(batch.variant.variant.id, verdict.reason)
-        if isinstance(decision, Again):
-            batch.again.append(number)
-            batch.refused = batch.authorization if decision.renew else batch.refused
-        else:
-            if isinstance(decision, Later):
-                self._on.metrics.retries.labels(self._on.provider.name, _rule(verdict)).inc()
-            batch.tally.add(batch.devices[number], verdict, decision)
-
-    def _situation(self, tally: Tally, tries: int) -> Situation:
-        send = tally.job.send
-        return Situation(
-            attempt=attempt_of(tally.job.member),
-            tries=tries,
-            now=tally.now,
-            deadline=send.deadline,
-            duplicates=send.request.duplicates,
-            scale=self._on.scale,
-        )
-
-
-def _parcel(batch: _Batch) -> Parcel:
-    authorization = (("authorization", batch.authorization),) if batch.authorization else ()
-    lane = batch.tally.job.send.lane
-    return Parcel(batch.origin, (*batch.headers, *authorization), batch.requests, lane, batch.fresh)
-
-
-def _repeated(batch: _Batch) -> _Batch:
-    """The batch with only what goes again, on a fresh connection."""
-    batch.requests = batch.requests.pick(batch.again)
-    batch.devices = [batch.devices[number] for number in batch.again]
-    batch.again, batch.fresh = [], True
-    return batch
-
-
-def _rule(verdict: Verdict) -> str:
-    return str(verdict.rule) if isinstance(verdict, Retry) else str(DelayRule.CREDENTIAL)
+    def _owe_the_rest(self, flight: Flight, verdict: Verdict) -> None:
+        """As if this had come of every request that was not sent."""
+        self._rounds.settle_all(flight, verdict, tries=1)
+        flight.drop()

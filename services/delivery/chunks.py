@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from secrets import token_hex
 from time import perf_counter
 from typing import Final
@@ -13,6 +13,7 @@ import structlog
 from services.delivery.attempt import Attempts
 from services.delivery.catalog import Catalog
 from services.delivery.closing import Closed, Closer, patiently
+from services.delivery.flight import Postponed
 from services.delivery.held import Held
 from services.delivery.job import Found, Job
 from services.delivery.lookup import Lookup
@@ -52,34 +53,43 @@ class Wiring:
     scale: float
 
 
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What became of chunks: the members that somebody else had closed first, and those that are to come again then."""
+
+    lost: set[str] = field(default_factory=set)
+    later: dict[str, datetime] = field(default_factory=dict)
+
+
 class Chunks:
     """Lives as long as the process; shared by all its slices."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._on = wiring
 
-    async def work(self, jobs: Sequence[Job], lane: Lane, held: Held) -> set[str] | None:
+    async def work(self, jobs: Sequence[Job], lane: Lane, held: Held) -> Worked | None:
         """Works these chunks together and closes them with one record.
 
-        Returns the members that somebody else had closed first; None if they were not started, because the claim no
-        longer holds or the process is stopping.
+        None if they were not started, because the claim no longer holds or the process is stopping.
         """
+        worked = Worked()
         async with self._on.permits[lane]:
             if self._on.life.draining or not held.good(self._on.clock.now()):
                 return None
             with self._on.metrics.in_flight_chunks.labels(jobs[0].route.platform).track_inprogress():
                 began = perf_counter()
-                closed = await self._surely(jobs, lane)
+                closed = await self._surely(jobs, lane, worked.later)
             self._on.metrics.chunk_seconds.labels(jobs[0].route.platform).observe(perf_counter() - began)
         for one in closed:  # recorded: what follows holds up no other chunk
             await self._on.closer.derive(one, {job.send.key: job.send for job in jobs}, lane)
-        return {member for one in closed for member in one.lost}
+            worked.lost.update(one.lost)
+        return worked
 
-    async def _surely(self, jobs: Sequence[Job], lane: Lane) -> list[Closed]:
+    async def _surely(self, jobs: Sequence[Job], lane: Lane, later: dict[str, datetime]) -> list[Closed]:
         """A bundle that fails is worked one by one; a chunk that fails three times is poison."""
         for left in reversed(range(1 if len(jobs) > 1 else TRIES)):
             try:
-                parts = await self._once(jobs)
+                parts = await self._once(jobs, later)
             except Exception:
                 log.exception("chunk_failed", members=len(jobs), tries_left=left)
                 await self._on.life.pause(BETWEEN_TRIES)
@@ -87,14 +97,19 @@ class Chunks:
                 return [await self._on.closer.close(parts)] if parts else []
         if len(jobs) == 1:
             return [await self._poison(jobs[0], lane)]
-        return [closed for one in jobs for closed in await self._surely([one], lane)]
+        return [closed for one in jobs for closed in await self._surely([one], lane, later)]
 
-    async def _once(self, jobs: Sequence[Job]) -> list[Part]:
+    async def _once(self, jobs: Sequence[Job], later: dict[str, datetime]) -> list[Part]:
         found = await patiently(lambda: self._on.lookup.find(jobs))
         work = [(one, found[one.member]) for one in jobs if one.member in found]
         run = token_hex(8)
         barred = await patiently(lambda: self._barred([one for one, _ in work], run))
-        parts = await self._on.attempts.run([pair for pair in work if pair[0].member not in barred])
+        ended = await self._on.attempts.run([pair for pair in work if pair[0].member not in barred])
+        parts = [one for one in ended if isinstance(one, Part)]
+        if len(parts) < len(ended):
+            postponed = {one.member: one.until for one in ended if isinstance(one, Postponed)}
+            await patiently(lambda: self._on.store.started.unmark(list(postponed), run))
+            later.update(postponed)
         return parts + [self._ended(one, there, UNKNOWN_OUTCOME) for one, there in work if one.member in barred]
 
     async def _barred(self, jobs: Sequence[Job], run: str) -> set[str]:

@@ -56,5 +56,5 @@ TABLE: Final[dict[DelayRule, Delay]] = {
     # 10 s, 20 s, … add up to 43 minutes over 9 attempts; one more wait would pass Google's 60.
     DelayRule.FCM_5XX: Delay(10 * _SECOND, _HOUR, _GOOGLE, attempts=9, least=10 * _SECOND),
     DelayRule.WEB: Delay(30 * _SECOND, _HOUR, _POLICY),
-    DelayRule.CREDENTIAL: Delay(5 * _MINUTE, _HOUR, "until variants are parked: probed now and then"),
+    DelayRule.CREDENTIAL: Delay(5 * _MINUTE, _HOUR, _POLICY + ": what parks no variant, as one strange answer"),
 }

@@ -5,7 +5,6 @@ that meets a slice somebody works on, is taken apart: its slices are published a
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,63 +13,56 @@ from typing import Final, TypeVar
 
 import structlog
 
-from services.delivery.catalog import Catalog
-from services.delivery.chunks import Chunks
+from services.delivery.admitting import Admitting, Group, Message
+from services.delivery.chunks import Chunks, Worked
 from services.delivery.held import Held
 from services.delivery.job import Job
 from services.delivery.leases import Leases
-from services.delivery.opening import open_jobs
 from services.delivery.passing import Passing
 from shared.bus.incoming import Incoming
 from shared.flow.envelope import SliceDue
 from shared.flow.lane import Lane
 from shared.runtime.life import Life
-from shared.store.connection import Store
 
 POISON: Final = 3
 """A claim that ran out and was taken over so often without a new record marks what kills its workers."""
+LIMITED_SIDE_BY_SIDE: Final = 2
+"""Chunks at once of a slice whose variant has a rate limit: the next goes on where the last one waits for answers."""
+ALL: Final = 10_000
+"""As many as there are; the process's permits bound them."""
 
 T = TypeVar("T")
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """What one message asks for. `alone`: it was taken apart before."""
-
-    slices: Sequence[SliceDue]
-    alone: bool
-    incoming: Incoming
-
-
-@dataclass(frozen=True, slots=True)
 class Slices:
     """Lives as long as the process; shared by all its messages."""
 
-    store: Store
     life: Life
-    catalog: Catalog
+    admitting: Admitting
     leases: Leases
     passing: Passing
     chunks: Chunks
 
     async def together(self, messages: Sequence[Message], lane: Lane) -> None:
         """Everything that these messages bring. Raises what went wrong with any of them, when all are done."""
-        jobs = await open_jobs([one for message in messages for one in message.slices], self.catalog, self.store)
-        by_slice: dict[str, list[Job]] = defaultdict(list)
-        for one in jobs:
-            by_slice[one.member.rsplit("/", 1)[0]].append(one)
+        async with self.admitting.admitted(messages, lane) as groups:
+            await _all([work for group in groups for work in self._group(group, lane)])
+
+    def _group(self, group: Group, lane: Lane) -> list[Coroutine[None, None, None]]:
         bundled: dict[str, Job] = {}
         bundle: list[Message] = []
         apart: list[Coroutine[None, None, None]] = []
-        for message in messages:
-            its = [one for due in message.slices for one in by_slice[due.id] if one.within(due.chunks)]
+        side_by_side = LIMITED_SIDE_BY_SIDE if group.limited else ALL
+        for message in group.messages:
+            its = [one for due in message.slices for one in group.jobs[due.id] if one.within(due.chunks)]
             if self._may_be_bundled(message, its):
                 bundle.append(message)
                 bundled |= {one.member: one for one in its}
             else:
-                apart.append(self._apart(message, its, lane))
-        await _all([self._bundle(bundle, list(bundled.values()), lane), *apart])
+                apart.append(self._apart(message, its, lane, side_by_side))
+        return [self._bundle(bundle, list(bundled.values()), lane), *apart]
 
     def _may_be_bundled(self, message: Message, jobs: Sequence[Job]) -> bool:
         return (
@@ -80,9 +72,9 @@ class Slices:
             and self.leases.table.find(one.member for one in jobs) is None
         )
 
-    async def _apart(self, message: Message, jobs: list[Job], lane: Lane) -> None:
+    async def _apart(self, message: Message, jobs: list[Job], lane: Lane, side_by_side: int) -> None:
         if len(message.slices) == 1:
-            await self._slice(message.slices[0], jobs, message.incoming, lane)
+            await self._slice(message.slices[0], jobs, message.incoming, lane, side_by_side)
         else:
             await self.passing.alone(message.slices, lane)
             await message.incoming.ack()
@@ -109,9 +101,17 @@ class Slices:
                     await _requeue(held.messages)
                     return
                 await self.passing.alone(slices, lane)
+            elif worked.later:
+                await self._later(held, slices, worked.later, lane)
             await _ack(held.messages)
 
-    async def _slice(self, due: SliceDue, jobs: list[Job], incoming: Incoming, lane: Lane) -> None:
+    async def _later(self, held: Held, slices: Sequence[SliceDue], later: dict[str, datetime], lane: Lane) -> None:
+        """Chunks were not recorded, as their variant is not to be sent for: their slices come again."""
+        until = {member.rsplit("/", 1)[0]: moment for member, moment in later.items()}
+        await self.leases.end(held)
+        await self.passing.hold([one for one in slices if one.id in until], lane, until)
+
+    async def _slice(self, due: SliceDue, jobs: list[Job], incoming: Incoming, lane: Lane, side_by_side: int) -> None:
         """One slice, or the one chunk of it that the message narrows it to."""
         members = [one.member for one in jobs]
         already = self.leases.table.find(members)
@@ -128,28 +128,33 @@ class Slices:
         elif held is not None and held.claim.takeovers >= POISON:
             await self._isolate(held, due, jobs, lane)
         elif held is not None:
-            await self._work(held, due, jobs, incoming, lane)
+            await self._work(held, due, jobs, incoming, lane, asyncio.Semaphore(side_by_side))
             return
         await incoming.ack()
 
-    async def _work(self, held: Held, due: SliceDue, jobs: list[Job], incoming: Incoming, lane: Lane) -> None:
+    async def _work(
+        self, held: Held, due: SliceDue, jobs: list[Job], incoming: Incoming, lane: Lane, places: asyncio.Semaphore
+    ) -> None:
         """Every open chunk, several at once. A lost claim or a lost insert stops the slice: a copy goes to wait."""
         async with _settling(held):
             with self.leases.holding(held, incoming):
-                results = await _all(self._chunk(one, lane, held) for one in jobs)
+                results = await _all(self._chunk(one, lane, held, places) for one in jobs)
             unfinished = any(result is None for result in results)
-            if unfinished or any(results):
+            if unfinished or any(result and result.lost for result in results):
                 await self.leases.end(held)
                 if unfinished and self.life.draining:
                     await _requeue(held.messages)
                     return
                 await self.passing.past(due, lane, held.until)
+            elif later := {member: moment for one in results if one for member, moment in one.later.items()}:
+                await self._later(held, [due], later, lane)
             await _ack(held.messages)
 
-    async def _chunk(self, one: Job, lane: Lane, held: Held) -> set[str] | None:
-        lost = await self.chunks.work([one], lane, held)
-        held.lost = held.lost or bool(lost)
-        return lost
+    async def _chunk(self, one: Job, lane: Lane, held: Held, places: asyncio.Semaphore) -> Worked | None:
+        async with places:
+            worked = await self.chunks.work([one], lane, held)
+        held.lost = held.lost or bool(worked and worked.lost)
+        return worked
 
     async def _isolate(self, held: Held, due: SliceDue, jobs: list[Job], lane: Lane) -> None:
         """Of what kills its workers: the slice goes on chunk by chunk; a chunk is closed as poison."""

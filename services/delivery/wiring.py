@@ -9,17 +9,22 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from services.delivery import attempt, authorization, chunks, closing
+from services.delivery import authorization, chunks, closing, parking, rounds
+from services.delivery.admitting import Admitting
 from services.delivery.attempt import Attempts
 from services.delivery.authorization import Authorizer
 from services.delivery.catalog import Catalog
 from services.delivery.chunks import Chunks
 from services.delivery.closing import Closer
+from services.delivery.gate import Gate
 from services.delivery.held import Table
 from services.delivery.http2.engine import open_engine
 from services.delivery.leases import Leases
 from services.delivery.lookup import Lookup
+from services.delivery.pacing import Pacing
+from services.delivery.parking import Parking
 from services.delivery.passing import Passing
+from services.delivery.routes import Routes
 from services.delivery.settings import DeliverySettings
 from services.delivery.slices import Slices
 from services.delivery.transport.contract import Transport
@@ -58,10 +63,14 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
         authorizer = Authorizer(
             authorization.Wiring(on.store, speaks, endpoints, posts.post, on.clock, on.metrics, on.owner)
         )
+        parked = Parking(parking.Wiring(settings.platform, on.store, catalog, on.clock, on.metrics))
+        routes = Routes(settings.platform, on.clock, on.metrics, random.Random())  # noqa: S311  # jitter, as below
+        pacing = Pacing(transport, on.store, on.clock, on.life)
         attempts = Attempts(
-            attempt.Wiring(
-                speaks, endpoints, transport, catalog, authorizer, on.clock, on.metrics,
+            rounds.Wiring(
+                speaks, endpoints, pacing, catalog, authorizer, on.clock, on.metrics,
                 settings.time_scale, random.Random(),  # noqa: S311  # jitter, not a secret
+                parked, routes,
             )
         )  # fmt: skip
         closer = Closer(closing.Wiring(on.store, on.bus, on.clock, on.metrics, settings.time_scale))
@@ -73,7 +82,8 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
         )  # fmt: skip
         lease = timedelta(seconds=settings.lease_seconds)
         leases = Leases(settings.platform, on.store, on.clock, on.metrics, on.owner, lease, Table())
-        slices = Slices(on.store, on.life, catalog, leases, passing, work)
+        admitting = Admitting(on.store, catalog, Gate(catalog, parked, routes, on.clock), passing)
+        slices = Slices(on.life, admitting, leases, passing, work)
         yield Worker(settings.platform, on.metrics, on.taking("slices"), slices, _turns(settings))
 
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from services.delivery.slices import Message, Slices
+from services.delivery.admitting import Message
+from services.delivery.slices import Slices
 from shared.bus.bundle import Grouper, open_grouper
 from shared.bus.incoming import Incoming
 from shared.bus.topology import slices_queue

@@ -122,7 +122,8 @@ class Entrance:
 
 def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) -> ASGIApp:
     """The whole: the endpoints, the OpenAPI document, and the routes `beside` (health)."""
-    by_path = groupby(sorted(ENDPOINTS, key=lambda one: one.path), key=lambda one: one.path)
+    # backwards, so that `…/{variant}:resume` is looked at before `…/{variant}`, which it fits as well
+    by_path = groupby(sorted(ENDPOINTS, key=lambda one: one.path, reverse=True), key=lambda one: one.path)
     doors = {path: Door(entrance, list(endpoints)) for path, endpoints in by_path}
 
     async def openapi(_: Request) -> Response:

@@ -40,8 +40,13 @@ VARIANT_ENDPOINTS: Final = (
         {HTTPStatus.OK: variants.VariantView},
     ),
     Endpoint(
-        "PUT", "/v1/apps/{app}/variants/{variant}", variants.replace, OPERATOR, "Replace a variant's settings",
+        "PUT", "/v1/apps/{app}/variants/{variant}", variants.replace, OPERATOR,
+        "Replace a variant's settings, or change its rate limit",
         {HTTPStatus.OK: variants.VariantView}, request=variants.VariantChange, conflicts=True,
+    ),
+    Endpoint(
+        "POST", "/v1/apps/{app}/variants/{variant}:resume", variants.resume, EITHER,
+        "Send again for a variant that was parked over its credentials", {HTTPStatus.OK: variants.VariantView},
     ),
     Endpoint(
         "DELETE", "/v1/apps/{app}/variants/{variant}", variants.delete, OPERATOR, "Remove a variant and its devices",

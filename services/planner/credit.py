@@ -1,7 +1,7 @@
 """Credit for feeding: how many chunks of each send are on the bus or being worked, from results as they are heard."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -19,7 +19,7 @@ COUNTED_ANEW: Final = 5.0
 
 @dataclass(slots=True)
 class Fed:
-    """A send being fed: its slices by platform, and how many of its chunks are known to have a record."""
+    """A send being fed: its slices by variant, and how many of its chunks are known to have a record."""
 
     plan: Plan
     slices: dict[str, list[Slice]]
@@ -28,19 +28,23 @@ class Fed:
     recorded: Counter[str] = field(default_factory=Counter)
     news_at: float = field(default_factory=time.monotonic)
 
-    def outstanding(self, platform: str, released: int) -> int:
-        """Chunks on the bus or being worked."""
-        return max(0, self.chunks[platform][released] - self.recorded[platform])
+    def platform(self, variant: str) -> str:
+        """What a variant's slices are of."""
+        return self.slices[variant][0].platform
 
-    def waiting(self, platform: str, released: int, most: int) -> list[Slice]:
+    def outstanding(self, variant: str, released: int) -> int:
+        """Chunks on the bus or being worked."""
+        return max(0, self.chunks[variant][released] - self.recorded[variant])
+
+    def waiting(self, variant: str, released: int, most: int) -> list[Slice]:
         """The next slices to release, at most so many."""
-        return self.slices[platform][released : released + most]
+        return self.slices[variant][released : released + most]
 
     def done(self, released: dict[str, int]) -> bool:
         """Whether nothing is left to release, nor on the bus."""
         return all(
-            released.get(platform, 0) >= len(slices) and not self.outstanding(platform, released.get(platform, 0))
-            for platform, slices in self.slices.items()
+            released.get(variant, 0) >= len(slices) and not self.outstanding(variant, released.get(variant, 0))
+            for variant, slices in self.slices.items()
         )
 
 
@@ -61,7 +65,7 @@ class Credit:
         for member in done.members:
             fed = self._fed.get(send_of(member))
             if fed is not None and attempt_of(member) == 1:
-                fed.recorded[_platform(fed.plan, member)] += 1
+                fed.recorded[_variant(fed.plan, member)] += 1
                 fed.news_at = time.monotonic()
                 ours = True
         return ours
@@ -78,9 +82,11 @@ class Credit:
             plan = await self._store.plans.get(entry.key)
             if plan is None:
                 return None
-            slices = {p: plan.slices_for(p) for p in sorted({route.platform for route in plan.routes})}
-            sizes = {p: [0, *accumulate(one.chunks for one in found)] for p, found in slices.items()}
-            fed = self._fed[entry.key] = Fed(plan, slices, sizes)
+            slices: dict[str, list[Slice]] = defaultdict(list)
+            for one in plan.slices():
+                slices[one.variant].append(one)
+            sizes = {variant: [0, *accumulate(one.chunks for one in found)] for variant, found in slices.items()}
+            fed = self._fed[entry.key] = Fed(plan, dict(slices), sizes)
             if entry.released:
                 await self._count(entry.key, fed)
         elif time.monotonic() - fed.news_at > COUNTED_ANEW:
@@ -89,9 +95,9 @@ class Credit:
 
     async def _count(self, key: str, fed: Fed) -> None:
         members = await self._store.records.recorded_members(key)
-        fed.recorded = Counter(_platform(fed.plan, member) for member in members if attempt_of(member) == 1)
+        fed.recorded = Counter(_variant(fed.plan, member) for member in members if attempt_of(member) == 1)
         fed.news_at = time.monotonic()
 
 
-def _platform(plan: Plan, member: str) -> str:
-    return plan.routes[root_of(member)[0]].platform
+def _variant(plan: Plan, member: str) -> str:
+    return plan.routes[root_of(member)[0]].variant

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from pydantic import ValidationError
 
-from services.planner.credit import Credit
+from services.planner.bulkheads import Bulkheads
+from services.planner.credit import Credit, Fed
 from services.planner.feeding import Candidate, choose
 from services.planner.publishing import Publishing
 from shared.bus.connection import Bus
@@ -34,6 +36,26 @@ FED: Final = 1000
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """The slices of one variant of one send."""
+
+    entry: Scheduled
+    variant: str
+    fed: Fed
+    released: int
+
+    @property
+    def name(self) -> str:
+        """Starts with the app, and is like no other."""
+        return f"{self.entry.key}.{self.variant}"
+
+    @property
+    def outstanding(self) -> int:
+        """Its chunks that are on the bus or being worked."""
+        return self.fed.outstanding(self.variant, self.released)
+
+
 class Feeder:
     """Lives as long as the process. Two of them never release the same slice: the store decides who moves on."""
 
@@ -45,7 +67,8 @@ class Feeder:
         self._woken = asyncio.Event()
         self._crowd = 0.0
         self._credit = Credit(store)
-        self._served: dict[tuple[str, Lane], str] = {}
+        self._bulkheads = Bulkheads(store)
+        self._served: dict[tuple[str, Lane, str], str] = {}
         self._workers: dict[str, tuple[float, int]] = {}
 
     def wake(self) -> None:
@@ -84,38 +107,50 @@ class Feeder:
         """One look: releases what the windows have room for."""
         entries = {one.key: one for lane in Lane for one in await self._store.schedule.unreleased(lane, FED)}
         self._credit.keep(entries)
-        queues: dict[tuple[str, Lane], list[Scheduled]] = defaultdict(list)
+        found: list[_Queue] = []
         for entry in entries.values():
             fed = await self._credit.activate(entry)
             if fed is None:
                 continue
             if fed.done(entry.released):
                 await self._store.schedule.released_all(entry.key)
-            for platform in fed.slices:
-                queues[platform, entry.lane].append(entry)
-        for (platform, lane), waiting in queues.items():
-            await self._fill(platform, lane, waiting)
+            found += [_Queue(entry, variant, fed, entry.released.get(variant, 0)) for variant in fed.slices]
+        if found:
+            await self._feed(found)
 
-    async def _fill(self, platform: str, lane: Lane, entries: list[Scheduled]) -> None:
-        fed = {entry.key: (self._credit.of(entry.key), entry.released.get(platform, 0)) for entry in entries}
-        window = self._window * await self._live_workers(platform, lane)
-        room = window - sum(one.outstanding(platform, released) for one, released in fed.values())
+    async def _feed(self, queues: list["_Queue"]) -> None:
+        """By platform and lane; a variant that is fed apart has a window of its own, and takes no room from others."""
+        apart = await self._bulkheads.of({one.variant for one in queues})
+        groups: dict[tuple[str, Lane, str], list[_Queue]] = defaultdict(list)
+        for one in queues:
+            own = one.variant if one.variant in apart else ""
+            groups[one.fed.platform(one.variant), one.entry.lane, own].append(one)
+        for (platform, lane, own), waiting in groups.items():
+            workers = await self._live_workers(platform, lane)
+            window = apart[own].window(workers) if own else self._window * workers
+            await self._fill((platform, lane, own), waiting, window)
+
+    async def _fill(self, group: tuple[str, Lane, str], queues: list["_Queue"], window: int) -> None:
+        room = window - sum(one.outstanding for one in queues)
         if room <= 0:
             return
-        waiting = {key: one.waiting(platform, released, room) for key, (one, released) in fed.items()}
-        candidates = [Candidate(e.app, e.key, tuple(one.chunks for one in waiting[e.key])) for e in entries]
-        chosen = choose(candidates, room, self._served.get((platform, lane)))
-        for entry in entries:
-            if chosen.get(entry.key):
-                await self._release(entry, platform, lane, [one.id for one in waiting[entry.key][: chosen[entry.key]]])
+        waiting = {one.name: one.fed.waiting(one.variant, one.released, room) for one in queues}
+        candidates = [
+            Candidate(one.entry.app, one.name, tuple(slice_.chunks for slice_ in waiting[one.name])) for one in queues
+        ]
+        chosen = choose(candidates, room, self._served.get(group))
+        for one in queues:
+            if chosen.get(one.name):
+                await self._release(one, group[0], [found.id for found in waiting[one.name][: chosen[one.name]]])
         if chosen:
-            self._served[platform, lane] = split_send_key(next(reversed(chosen)))[0]
+            self._served[group] = split_send_key(next(reversed(chosen)))[0]
 
-    async def _release(self, entry: Scheduled, platform: str, lane: Lane, slices: list[str]) -> None:
+    async def _release(self, one: "_Queue", platform: str, slices: list[str]) -> None:
         """Moves the release on in the store first; a crash before the publish leaves it to the sweep."""
-        before = entry.released.get(platform, 0)
-        if await self._store.schedule.release(entry.key, platform, before, before + len(slices)):
-            await self._publishing.slices([(platform, lane, SliceDue(id=one)) for one in slices], bundled=False)
+        after = one.released + len(slices)
+        if await self._store.schedule.release(one.entry.key, one.variant, one.released, after):
+            lane = one.entry.lane
+            await self._publishing.slices([(platform, lane, SliceDue(id=id_)) for id_ in slices], bundled=False)
         self._woken.set()
 
     async def _live_workers(self, platform: str, lane: Lane) -> int:

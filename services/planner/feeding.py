@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A send with slices that are not on the bus yet: `sizes` are the chunks of each, in the order of release."""
+    """A variant of a send with slices that are not on the bus yet.
+
+    `sizes` are the chunks of each, in the order of release.
+    """
 
     app: str
     send: str
+    """Any name for the two: what it is fed by."""
     sizes: tuple[int, ...]
 
 

@@ -67,8 +67,8 @@ def to_publish(
     due: list[tuple[str, SliceDue]] = []
     position: dict[str, int] = {}
     for one in plan.slices():
-        position[one.platform] = position.get(one.platform, 0) + 1
-        if one.id in undone and (released is None or position[one.platform] <= released.get(one.platform, 0)):
+        position[one.variant] = position.get(one.variant, 0) + 1
+        if one.id in undone and (released is None or position[one.variant] <= released.get(one.variant, 0)):
             due.append((one.platform, SliceDue(id=one.id)))
     late = [debt for debt in open_.debts if debt.wanted(patience) <= now]
     return due + [(platform_of(plan, debt.parent), SliceDue(id=debt.slice)) for debt in late]

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from shared.flow.identity import SHARDS
+from shared.flow.limiting import chunk_size
 from shared.flow.plan import Plan, PlannedRoute, ShardRange, cut_lists, cut_range
 from shared.flow.send import Route, Send
 from shared.runtime.clock import Clock
@@ -50,12 +51,14 @@ class Planning:
         return plan
 
     async def _route(self, send: Send, route: Route) -> PlannedRoute:
+        _, rate = (await self.store.variants.limits([route.variant])).get(route.variant, (0, None))
+        size = chunk_size(self.chunk_size, rate)
         lengths = _lengths(send, route)
         if lengths is not None:
-            pieces, chunks = cut_lists(lengths, self.chunk_size)
+            pieces, chunks = cut_lists(lengths, size)
             return PlannedRoute(variant=route.variant, platform=route.platform, pieces=pieces, chunks=chunks)
         estimate = await self._estimate(send, route)
-        bounds, chunks = cut_range(estimate, self.chunk_size)
+        bounds, chunks = cut_range(estimate, size)
         return PlannedRoute(variant=route.variant, platform=route.platform, bounds=bounds, chunks=chunks)
 
     async def _estimate(self, send: Send, route: Route) -> int:

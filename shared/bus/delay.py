@@ -12,6 +12,9 @@ from typing import Final
 STEPS: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30, 60, 120, 300, 600))
 """Before the time scale. What waits longer than the last step is a due time in the store."""
 
+OVERSHOOT: Final = timedelta(seconds=1)
+"""Never scaled: who waits for a claim to run out comes at most this much after it."""
+
 SHORTEST: Final = timedelta(milliseconds=10)
 """No wait queue is shorter, whatever the time scale."""
 
@@ -37,6 +40,17 @@ def step_for(wish: timedelta, scale: float = 1) -> Step | None:
 def step_past(span: timedelta, scale: float = 1) -> Step | None:
     """The first step that really takes no less than `span` (say, until a claim runs out); None: beyond the ladder."""
     return next((step for step in ladder(scale) if step.ttl >= span), None)
+
+
+def step_towards(span: timedelta, scale: float = 1) -> Step:
+    """Where to wait for the end of `span` without missing it by much: the first step past it if that is near, else the
+    longest that ends before it, after which there is less to wait for.
+    """
+    past = step_past(span, scale)
+    before = [step for step in ladder(scale) if step.ttl <= span]
+    if past is not None and (not before or past.ttl - span <= OVERSHOOT):
+        return past
+    return before[-1]
 
 
 def wait_queue(target: str, step: Step) -> str:

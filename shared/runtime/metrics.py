@@ -68,6 +68,13 @@ class Metrics:
     credential_problems: Annotated[
         Counter, Spec("Minutes in which a variant's credentials were refused", ("platform", "reason"))
     ]
+    variants_parked: Annotated[Counter, Spec("Variants parked over their credentials", ("platform", "reason"))]
+    variants_resumed: Annotated[Counter, Spec("Parked variants that a probe found well again", ("platform",))]
+    breaker_state: Annotated[
+        Gauge, Spec("Routes (a provider's address and a credential) that are not sent by", ("platform",))
+    ]
+    breakers_opened: Annotated[Counter, Spec("Routes that were given up for a while", ("platform",))]
+    slices_held: Annotated[Counter, Spec("Slices made to wait: parked, limited, route away", ("platform", "lane"))]
     authorization_refreshes: Annotated[Counter, Spec("Provider authorizations obtained", ("platform", "outcome"))]
     clock_offset_seconds: Annotated[Gauge, Spec("The store's clock less this machine's")]
     store_seconds: Annotated[Histogram, Spec("Time of a store operation", ("operation",))]

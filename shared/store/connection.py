@@ -19,6 +19,8 @@ from shared.store.evidence import EvidenceBook
 from shared.store.heard import Heard
 from shared.store.keyring import Keyring
 from shared.store.lists import Lists
+from shared.store.parking import Parking
+from shared.store.permits import Permits
 from shared.store.plans import Plans
 from shared.store.quarantine import Quarantine
 from shared.store.records import Records
@@ -61,6 +63,8 @@ class Store:
         self.windows = Windows(self.database)
         self.allowances = Allowances(self.database)
         self.duties = Duties(self.database)
+        self.parking = Parking(self.database)
+        self.permits = Permits(self.database)
 
     async def ensure(self) -> None:
         """Makes every index; safe to repeat and to race."""
@@ -68,6 +72,7 @@ class Store:
             self.apps, self.variants, self.devices, self.sends, self.lists, self.plans, self.schedule,
             self.claims, self.records, self.started, self.heard, self.reports, self.authorizations,
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
+            self.parking, self.permits,
         ):  # fmt: skip
             await collection.ensure()
 

@@ -1,6 +1,6 @@
 """The schedule: sends that are still owed something, when to look at them again, and how far they are released.
 
-{_id: send key, app, lane, small, check_at, wait, seen, released: {platform: slices}, feeding: while slices wait}
+{_id: send key, app, lane, small, check_at, wait, seen, released: {variant: slices}, feeding: while slices wait}
 A send is here from its plan on (a small one only if a sweep found it open) until everything has a record.
 """
 
@@ -66,11 +66,11 @@ class Schedule:
         found = self._schedule.find({"feeding": True, "lane": str(lane)}).sort("_id", 1).limit(limit)
         return [_scheduled(one) for one in await found.to_list(None)]
 
-    async def release(self, key: str, platform: str, before: int, after: int) -> bool:
-        """Moves the release of a platform on from `before` slices to `after`; False if another planner did."""
+    async def release(self, key: str, variant: str, before: int, after: int) -> bool:
+        """Moves the release of a variant's slices on from `before` slices to `after`; False if another planner did."""
         old: Any = before or {"$in": [None, 0]}
         done = await self._schedule.update_one(
-            {"_id": key, f"released.{platform}": old}, {"$set": {f"released.{platform}": after}}
+            {"_id": key, f"released.{variant}": old}, {"$set": {f"released.{variant}": after}}
         )
         return done.modified_count == 1
 

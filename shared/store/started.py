@@ -41,3 +41,7 @@ class Started:
                     continue
             fresh.add(member)
         return fresh
+
+    async def unmark(self, members: Sequence[str], by: str) -> None:
+        """Takes the marks of this very call back: certainly nothing of these chunks was taken by a provider."""
+        await self._started.delete_many({"_id": {"$in": list(members)}, "by": by})

@@ -1,9 +1,10 @@
 """Variants: one app on one platform and environment, with its provider credentials sealed.
 
-{_id, app, platform, name, settings: {what may be shown}, sealed: secrets as JSON, version, created_at}
+{_id, app, platform, name, settings: {what may be shown}, sealed: secrets as JSON, version, created_at, rate_limit}
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,8 @@ class Variant:
     created_at: datetime
     settings: dict[str, Any] = field(repr=False)
     secrets: frozenset[str] = frozenset()
+    rate_limit: float | None = None
+    """Notifications a second, by all replicas together."""
 
     def shown(self) -> dict[str, Any]:
         """The settings without the secrets."""
@@ -46,11 +49,18 @@ class Variants:
         """Makes the indexes."""
         await self._variants.create_index([("app", 1), ("name", 1)], unique=True)
 
-    async def create(
-        self, app: str, platform: str, name: str, settings: dict[str, Any], secrets: frozenset[str], now: datetime
+    async def create(  # noqa: PLR0913, PLR0917  # what a variant is made of
+        self,
+        app: str,
+        platform: str,
+        name: str,
+        settings: dict[str, Any],
+        secrets: frozenset[str],
+        now: datetime,
+        rate_limit: float | None = None,
     ) -> Variant:
         """A new variant; the fields named in `secrets` are sealed. Raises `Taken`."""
-        variant = Variant(new_id("v"), app, platform, name, 1, now, settings, secrets)
+        variant = Variant(new_id("v"), app, platform, name, 1, now, settings, secrets, rate_limit)
         try:
             await self._variants.insert_one({"_id": variant.id, "created_at": now, **self._document(variant)})
         except DuplicateKeyError as error:
@@ -58,11 +68,11 @@ class Variants:
             raise Taken(message) from error
         return variant
 
-    async def replace(self, variant: Variant, settings: dict[str, Any]) -> Variant:
-        """New settings; the version rises, so that every process takes them up. Raises `Missing`."""
+    async def replace(self, variant: Variant, settings: dict[str, Any], rate_limit: float | None = None) -> Variant:
+        """New settings and limit; the version rises, so that every process takes them up. Raises `Missing`."""
         newer = Variant(
             variant.id, variant.app, variant.platform, variant.name, variant.version + 1,
-            variant.created_at, settings, variant.secrets,
+            variant.created_at, settings, variant.secrets, rate_limit,
         )  # fmt: skip
         done = await self._variants.update_one(
             {"_id": variant.id, "app": variant.app, "version": variant.version}, {"$set": self._document(newer)}
@@ -79,6 +89,16 @@ class Variants:
             message = f"the app has no variant {variant!r}"
             raise Missing(message)
         return self._variant(found)
+
+    async def version(self, variant: str) -> int | None:
+        """The version of a variant, also of one that cannot be opened; None if there is none."""
+        found = await self._variants.find_one({"_id": variant}, {"version": 1})
+        return found["version"] if found else None
+
+    async def limits(self, variants: Iterable[str]) -> dict[str, tuple[int, float | None]]:
+        """Version and rate limit of each of these variants that there is."""
+        found = self._variants.find({"_id": {"$in": list(variants)}}, {"version": 1, "rate_limit": 1})
+        return {one["_id"]: (one["version"], one.get("rate_limit")) for one in await found.to_list(None)}
 
     async def all(self, app: str) -> list[Variant]:
         """Every variant of the app, oldest first."""
@@ -97,6 +117,7 @@ class Variants:
             "platform": variant.platform,
             "name": variant.name,
             "version": variant.version,
+            "rate_limit": variant.rate_limit,
             "settings": variant.shown(),
             "secrets": sorted(variant.secrets),
             "sealed": Binary(self._keyring.seal(json.dumps(hidden).encode(), _bound(variant))),
@@ -106,6 +127,7 @@ class Variants:
         variant = Variant(
             found["_id"], found["app"], found["platform"], found["name"], found["version"],
             found["created_at"], dict(found["settings"]), frozenset(found["secrets"]),
+            found.get("rate_limit"),
         )  # fmt: skip
         variant.settings.update(json.loads(self._keyring.unseal(found["sealed"], _bound(variant))))
         return variant

@@ -2,18 +2,21 @@
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
 from services.cli.rehearsal.keys import BUNDLE, AppleKey
-from services.delivery import attempt, authorization
+from services.delivery import authorization, parking, rounds
 from services.delivery.attempt import Attempts
 from services.delivery.authorization import Authorizer
 from services.delivery.catalog import Catalog
 from services.delivery.job import Found, Job
+from services.delivery.pacing import Pacing
+from services.delivery.parking import Parking
+from services.delivery.routes import Routes
 from services.delivery.transport.contract import Transport
 from shared.flow.audience import Audience
 from shared.flow.device import Device
@@ -29,6 +32,7 @@ from shared.providers.apns.provider import Apns
 from shared.providers.apns.settings import ApnsEndpoints, ApnsSettings
 from shared.providers.contract import Context, Form, Headers, Made, Provider, Requests
 from shared.runtime.clock import Clock
+from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
 from shared.store.variants import Variant
@@ -121,13 +125,22 @@ class Campaign:
 def attempts(campaign: Campaign, transport: Transport, address: str, *, own: bool) -> Attempts:
     """As the wiring of a delivery process makes them; only the store is a stand-in."""
     speaks = cast(Provider[Any, Any], Each() if own else Apns())
-    store = cast(Store, SimpleNamespace(variants=_Variants(campaign.variant), authorizations=_Authorizations()))
+    store = cast(
+        Store,
+        SimpleNamespace(
+            variants=_Variants(campaign.variant), authorizations=_Authorizations(), parking=SimpleNamespace(of=_none)
+        ),
+    )
     endpoints = ApnsEndpoints(apns_production_url=f"https://{address}")
     clock, metrics = Clock(_now), Metrics()
     authorizer = Authorizer(authorization.Wiring(store, speaks, endpoints, _nobody, clock, metrics, owner="bench"))
+    catalog = Catalog(store, speaks)
+    parked = Parking(parking.Wiring("apns", store, catalog, clock, metrics))
+    routes = Routes("apns", clock, metrics, random.Random(1))
+    pacing = Pacing(transport, store, clock, Life(TTL))
     return Attempts(
-        attempt.Wiring(
-            speaks, endpoints, transport, Catalog(store, speaks), authorizer, clock, metrics, 1, random.Random(1)
+        rounds.Wiring(
+            speaks, endpoints, pacing, catalog, authorizer, clock, metrics, 1, random.Random(1), parked, routes
         )
     )
 
@@ -154,6 +167,12 @@ class _Authorizations:
 
     async def put(self, identity: str, value: str, times: dict[str, datetime]) -> None:
         del identity, value, times
+
+
+async def _none(variants: Iterable[str]) -> dict[str, Any]:
+    """Nothing is parked."""
+    del variants
+    return {}
 
 
 async def _now() -> datetime:

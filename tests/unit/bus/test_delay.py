@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus.delay import SHORTEST, STEPS, ladder, step_for, step_past, wait_queue
+from shared.bus.delay import OVERSHOOT, SHORTEST, STEPS, ladder, step_for, step_past, step_towards, wait_queue
 
 SCALES = st.floats(min_value=1, max_value=10_000)
 
@@ -34,6 +34,17 @@ def test_a_span_is_over_when_the_rung_past_it_ends(span: timedelta, scale: float
         assert span > ladder(scale)[-1].ttl
     else:
         assert step.ttl >= span
+
+
+@given(st.floats(min_value=0, max_value=1), SCALES)
+def test_waits_towards_a_moment_end_soon_after_it_and_are_few(share: float, scale: float) -> None:
+    span, waits = ladder(scale)[-1].ttl * share, 0
+    while span > timedelta(0):
+        step = step_towards(span, scale)
+        assert step.ttl <= max(span + OVERSHOOT, ladder(scale)[0].ttl)
+        span -= step.ttl
+        waits += 1
+    assert waits <= 2 * len(STEPS)
 
 
 def test_beyond_the_last_rung_there_is_none() -> None:

@@ -35,7 +35,7 @@ def test_open_is_exactly_what_has_no_record(recorded: set[str]) -> None:
 @given(recorded=st.sets(st.sampled_from(ALL)), apns=st.integers(0, 3), fcm=st.integers(0, 3))
 def test_only_released_slices_with_an_open_chunk_are_published_again(recorded: set[str], apns: int, fcm: int) -> None:
     open_ = still_open(plan(), recorded, [])
-    due = to_publish(plan(), open_, {"apns": apns, "fcm": fcm}, NOW, PATIENCE)
+    due = to_publish(plan(), open_, {"v0": apns, "v1": fcm}, NOW, PATIENCE)
     expected = [
         (one.platform, one.id)
         for platform, released in (("apns", apns), ("fcm", fcm))

@@ -1,0 +1,103 @@
+"""Says which slices may not be worked now and when they come again, before anything is claimed or looked up."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.delivery.catalog import Catalog, Credentialed
+from services.delivery.job import Job
+from services.delivery.parking import Parking
+from services.delivery.routes import Routes
+from shared.flow.lane import Lane
+from shared.flow.limiting import CHUNK, bundle_size
+from shared.runtime.clock import Time
+
+MOST_LIMITED: Final = {Lane.NOW: 4, Lane.BULK: 2}
+"""Variants with a rate limit that are worked at once: about half of what a process can, so that they stop nobody."""
+NEXT_TURN: Final = timedelta(seconds=1)
+LONGEST: Final = timedelta(seconds=60)
+"""A slice that waits for its turn under a limit looks again within this, however long the line is."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """What may go and what waits. `limited`: of what may go, the slices of variants with a rate limit."""
+
+    held: dict[str, datetime] = field(default_factory=dict)
+    limited: dict[str, str] = field(default_factory=dict)
+
+
+class Gate:
+    """Lives as long as the process; shared by all its slices."""
+
+    def __init__(self, catalog: Catalog, parking: Parking, routes: Routes, clock: Time) -> None:
+        self._catalog = catalog
+        self._parking = parking
+        self._routes = routes
+        self._clock = clock
+        self._turns: dict[Lane, Counter[str]] = {lane: Counter() for lane in Lane}
+
+    async def look(self, jobs: Iterable[Job], lane: Lane) -> Entry:
+        """What of these chunks' slices may go.
+
+        What is past its deadline goes on, to be recorded as such; what nears it waits no longer than that.
+        """
+        entry, now = Entry(), self._clock.now()
+        variants: dict[str, datetime | float | None] = {}
+        lines: dict[tuple[str, float], list[Job]] = defaultdict(list)
+        for job in jobs:
+            variant = job.route.variant
+            if variant not in variants:
+                variants[variant] = await self._rule(job)
+            rule = variants[variant]
+            if rule is None or now >= job.send.deadline:
+                continue
+            if isinstance(rule, datetime):
+                entry.held[_slice(job)] = min(rule, job.send.deadline)
+            else:
+                lines[variant, rule].append(job)
+        for (variant, rate), some in lines.items():
+            self._line(entry, variant, some, rate, lane)
+        return entry
+
+    @contextmanager
+    def turn(self, entry: Entry, lane: Lane) -> Iterator[None]:
+        """While inside, others of the same limited variants wait."""
+        variants = set(entry.limited.values())
+        self._turns[lane].update(variants)
+        try:
+            yield
+        finally:
+            self._turns[lane].subtract(variants)
+            self._turns[lane] = +self._turns[lane]
+
+    def _line(self, entry: Entry, variant: str, jobs: list[Job], rate: float, lane: Lane) -> None:
+        """Of a variant with a limit only so much is begun as takes seconds; the rest stands in line on the bus."""
+        turns, now = self._turns[lane], self._clock.now()
+        waits = variant in turns or len(turns) + len(set(entry.limited.values())) >= MOST_LIMITED[lane]
+        slices = list(dict.fromkeys((_slice(job), job.send.deadline) for job in jobs))
+        going = 0 if waits else bundle_size(rate) if lane is Lane.NOW else 1
+        each = timedelta(seconds=1 / rate if lane is Lane.NOW else CHUNK)
+        for slice_, _ in slices[:going]:
+            entry.limited[slice_] = variant
+        for place, (slice_, deadline) in enumerate(slices[going:]):
+            entry.held[slice_] = min(now + max(NEXT_TURN, min(each * place, LONGEST)), deadline)
+
+    async def _rule(self, job: Job) -> datetime | float | None:
+        """Until when the job's variant waits, or its rate limit, or None: it may go."""
+        away = self._routes.until(job.route.variant)
+        if away is not None:
+            return away
+        known = await self._catalog.variant(job.send.app, job.route.variant)
+        if known is None:
+            return None
+        if known.parked is not None and not self._parking.due(known.parked):
+            return self._parking.look(known.parked)
+        return known.variant.rate_limit if isinstance(known, Credentialed) else None
+
+
+def _slice(job: Job) -> str:
+    return job.member.rsplit("/", 1)[0]
