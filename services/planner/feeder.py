@@ -1,6 +1,7 @@
 """Feeds planned sends: a window of slices on the bus for each live worker, more as results come back as credit."""
 
 import asyncio
+import contextlib
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ from shared.store.schedule import Scheduled
 
 EVERY: Final = 1.0
 """Seconds after which the feeder looks at the schedule even if nothing woke it."""
-CROWD: Final = 0.2
-"""Seconds between two looks that results woke: a window holds more work than this."""
+CROWD: Final = 0.1
+"""Seconds that a look waits once results have come, for more of them. A window holds several times as much work."""
 WORKERS_KNOWN: Final = 2.0
 """Seconds for which the number of live workers is believed."""
 FED: Final = 1000
@@ -65,7 +66,7 @@ class Feeder:
         self._publishing = publishing
         self._window = slices_per_worker * CHUNKS_IN_A_SLICE
         self._woken = asyncio.Event()
-        self._crowd = 0.0
+        self._planned = asyncio.Event()
         self._credit = Credit(store)
         self._bulkheads = Bulkheads(store)
         self._served: dict[tuple[str, Lane, str], str] = {}
@@ -73,20 +74,16 @@ class Feeder:
 
     def wake(self) -> None:
         """There is something new to feed: now."""
-        self._crowd = 0.0
+        self._planned.set()
         self._woken.set()
 
     async def run(self) -> None:
         """Feeds until cancelled."""
         while True:
-            try:
-                async with asyncio.timeout(EVERY):
-                    await self._woken.wait()
-                await asyncio.sleep(self._crowd)
-            except TimeoutError:
-                pass
+            if await _within(EVERY, self._woken):
+                await _within(CROWD, self._planned)
             self._woken.clear()
-            self._crowd = CROWD
+            self._planned.clear()
             try:
                 await self.feed()
             except (BusError, StoreAway) as error:
@@ -163,3 +160,11 @@ class Feeder:
                 known = 1
             self._workers[platform] = (time.monotonic(), known)
         return known
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Waits for the event, but not longer; whether it is set."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
