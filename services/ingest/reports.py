@@ -56,6 +56,8 @@ class Reports:
         if plan is None:
             return _empty(send, "accepted")
         derived = report(plan, await self._store.records.sum(send.key))
+        if derived.state == "finished":  # the reporter makes it final, with the time that it then has for good
+            derived = derived.model_copy(update={"state": "running"})
         if len(self._derived) >= REMEMBERED:
             self._derived.clear()
         self._derived[send.key] = derived, self._monotonic() + FRESH.total_seconds()

@@ -1,5 +1,6 @@
 """Nobody sees what is not theirs: every endpoint with no key, the wrong kind of key, another tenant's ids."""
 
+import re
 from collections.abc import Sequence
 
 import httpx
@@ -52,7 +53,7 @@ async def test_the_wrong_kind_of_key_opens_nothing(idle: Tenant, endpoint: Endpo
 
 def test_every_endpoint_with_an_id_is_tried_below() -> None:
     tried = {"{device}", "{send}", "{app}", "{variant}", "{kind}"}
-    named = {part for one in ENDPOINTS for part in one.path.split("/") if part.startswith("{")}
+    named = {name for one in ENDPOINTS for name in re.findall(r"\{\w+\}", one.path)}
     assert named <= tried
 
 
