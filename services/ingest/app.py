@@ -6,7 +6,6 @@ from http import HTTPStatus
 from itertools import groupby
 from typing import Final
 
-import structlog
 from prometheus_client import Counter, Histogram
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,20 +15,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest.admission import RETRY_AFTER, Admission
+from services.ingest.answers import Done, problem_response, refusal_of
 from services.ingest.body import Bodies, parsed_query
 from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
-from services.ingest.problems import MEDIA_TYPE, Refused, missing, refused, unavailable
+from services.ingest.problems import refused, unavailable
 from services.ingest.routes import ENDPOINTS
 from services.ingest.sends import RETRY_AFTER as STORE_RETRY_AFTER
 from services.ingest.started import Started
 from shared.runtime.metrics import Metrics
-from shared.store.errors import Missing, StoreAway, Taken
 
 JSON: Final = "application/json"
-NO_STORE: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
-
-log = structlog.get_logger()
 
 
 class Door:
@@ -87,7 +83,7 @@ class Entrance:
         try:
             response: Response = Done(await self._handled(endpoint, request))
         except Exception as error:  # noqa: BLE001  # each becomes an answer; what nobody foresaw is logged
-            refusal = _refusal(error)
+            refusal = refusal_of(error)
             if endpoint.gated:
                 self._metrics.sends_refused.labels(HTTPStatus(refusal.document.status).name.lower()).inc()
             response = problem_response(refusal)
@@ -134,52 +130,6 @@ def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) 
         exception_handlers={HTTPException: _not_routed},
     )
     return Front({path: door for path, door in doors.items() if "{" not in path}, rest)
-
-
-def problem_response(refusal: Refused) -> Response:
-    """The problem document as a response."""
-    body = refusal.document.model_dump_json(exclude_defaults=True)
-    return _with_headers(Response(body, refusal.document.status, media_type=MEDIA_TYPE), refusal.headers)
-
-
-class Done(Response):
-    """An answer that was not refused. Its headers are made here: Starlette's come out the same, but slower."""
-
-    def __init__(self, reply: Reply) -> None:
-        self.status_code = reply.status.value
-        self.background = None
-        self.body = reply.body.model_dump_json().encode() if reply.body else b""
-        self.raw_headers = list(NO_STORE)
-        if reply.body:
-            self.raw_headers.append((b"content-type", JSON.encode()))
-        if reply.status is not HTTPStatus.NO_CONTENT:
-            self.raw_headers.append((b"content-length", b"%d" % len(self.body)))
-        if reply.location:
-            self.raw_headers.append((b"location", reply.location.encode("latin-1")))
-
-
-def _with_headers(response: Response, headers: Mapping[str, str]) -> Response:
-    response.raw_headers += NO_STORE
-    for name, value in headers.items():
-        response.headers[name] = value
-    return response
-
-
-def _refusal(error: Exception) -> Refused:
-    """What each failure is to the caller; the texts of foreign errors stay here, they may hold addresses and values."""
-    match error:
-        case Refused():
-            return error
-        case Missing():
-            return missing(str(error))
-        case Taken():
-            return refused(HTTPStatus.CONFLICT, str(error))
-        case StoreAway():
-            log.warning("store_away", error=type(error).__name__)
-            return unavailable("the store does not answer", STORE_RETRY_AFTER)
-        case _:
-            log.error("request_failed", exc_info=error)
-            return refused(HTTPStatus.INTERNAL_SERVER_ERROR, "this is our fault; it was logged")
 
 
 async def _not_routed(_: Request, error: Exception) -> Response:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections import deque
 from typing import Any
 
 from h2.settings import SettingCodes
 
+from services.simulator.dial import Dial
 from services.simulator.exchange import Answer, Connection, Excess, Handler, Request, Then
-from services.simulator.knobs import Clock, Dial, Step
+from services.simulator.knobs import Clock, Step
 
 MINUTE = 60.0
 UNDECIDED = 2**31 - 1  # the last-stream-id of a first, graceful GOAWAY (RFC 9113 section 6.8)
@@ -25,9 +27,9 @@ class Conduct(Handler):
         self._arrivals: dict[str, deque[float]] = {}
         self._banned: dict[str, float] = {}
 
+    @abstractmethod
     def decide(self, request: Request) -> Answer:
         """The provider's rules. Drops and faults are theirs to apply: see `disturbance`."""
-        raise NotImplementedError
 
     def streams(self, connection: Connection) -> int:  # noqa: ARG002  for a subclass
         """The stream limit that this connection is due now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -148,9 +149,9 @@ class Handler(Protocol):
     def opened(self, connection: Connection) -> None:
         """The initial SETTINGS are written."""
 
+    @abstractmethod
     def answer(self, request: Request) -> Answer:
         """Decide."""
-        raise NotImplementedError
 
     def answered(self, request: Request, response: Response) -> None:
         """The answer is written: the place for SETTINGS or a GOAWAY that follow it."""

@@ -1,4 +1,7 @@
-"""One HTTP/2 connection of a simulator: bytes in, whole requests to the handler, its answers out, windows honoured."""
+"""One HTTP/2 connection of a simulator: bytes in, whole requests to the handler, its answers out, windows honoured.
+
+Long, because one protocol has one state: streams, windows and the order of what is written belong together.
+"""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ from typing import Any, Protocol
 from starlette.routing import BaseRoute
 
 from services.simulator.certificates import Authority
+from services.simulator.dial import Dial
 from services.simulator.exchange import Handler
-from services.simulator.knobs import Clock, Dial
+from services.simulator.knobs import Clock
 from services.simulator.ledger import Ledger
 
 

@@ -2,6 +2,8 @@
 
 Plain connections, not aio-pika's robust ones: those declare queues again that an operator deleted, answer a passive
 declaration from memory, and hand out messages of a channel that is gone. What reconnects is `link`.
+
+Long, as one file a client library is the rule: nothing of aio-pika is to be known elsewhere.
 """
 
 import asyncio

@@ -1,6 +1,8 @@
 """The bus as services use it: one connection for publishing, one for consuming, both made again whenever lost.
 
 They are two because the broker's alarms stop a publishing connection altogether, acknowledgements included.
+
+Long by its docstrings: each method is one promise of the bus, kept by the file of that name.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""What every provider folder offers: the seams between delivery, which does, and a provider, which decides."""
+"""What every provider folder offers: the seams between delivery, which does, and a provider, which decides.
+
+Long, because it is read as a whole by whoever adds a platform: types and signatures, hardly any code.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,6 +1,8 @@
 """Compares what Carillon reports with what the simulators logged, sum by sum and device by device. Pure.
 
 It shares no rule with the services: what an answer means is read here from the answer alone.
+
+Long, because it is one comparison, kept apart from everything that it checks: many small sums, no state.
 """
 
 import hashlib

@@ -1,4 +1,7 @@
-"""What comes back on streams: header blocks, bodies and resets, until each stream has its one outcome."""
+"""What comes back on streams: header blocks, bodies and resets, until each stream has its one outcome.
+
+Long, because what a frame means depends on what came before it on its stream: one state, one file.
+"""
 
 from typing import Final
 

@@ -1,6 +1,9 @@
 """One HTTP/2 connection without I/O: batches and bytes in, outcomes and bytes out. Never raises for what a peer does.
 
 Every request ends in exactly one outcome: each is opened in `Streams`, and only what takes it out there settles it.
+
+Long, because the frames of one connection share its state, and because the loop that reads answers is written out: a
+call for each answer made reading three times as dear.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""Connections to one origin: as many as the need shows, replaced when they go, and who of the waiting goes next."""
+"""Connections to one origin: as many as the need shows, replaced when they go, and who of the waiting goes next.
+
+Long, because who goes next, on which connection, and whether there is another are one decision over one state.
+"""
 
 import asyncio
 import random

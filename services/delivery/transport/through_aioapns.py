@@ -7,6 +7,8 @@
 * it loses resets and errors without a body: a timer ends the wait, and the connection is replaced.
 
 It makes headers from fields and drops what it does not know, `Retry-After` among it.
+
+Long, because all that knows aioapns, its faults included, is in this one file.
 """
 
 import asyncio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import abstractmethod
 from collections import deque
 from uuid import uuid4
 
@@ -37,9 +38,9 @@ class ApnsHandler(Conduct):
         self.listener = listener
         self.site = site
 
+    @abstractmethod
     def judge(self, call: Call) -> Verdict:
         """The endpoint's rules."""
-        raise NotImplementedError
 
     def id_header(self, call: Call) -> str:  # noqa: ARG002  for a subclass
         """The header of the id that is echoed, or made."""

@@ -18,7 +18,8 @@ from services.simulator.apns.registry import Token, changed
 from services.simulator.apns.send import SendHandler
 from services.simulator.apns.site import Site
 from services.simulator.apns.storage import Storage
-from services.simulator.knobs import Clock, Dial, Scripts, Step
+from services.simulator.dial import Dial, Scripts
+from services.simulator.knobs import Clock, Step
 from services.simulator.ledger import Ledger
 from services.simulator.provider import Listener, Provider
 

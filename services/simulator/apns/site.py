@@ -11,8 +11,9 @@ from services.simulator.apns.channels import Channels
 from services.simulator.apns.knobs import ApnsKnobs
 from services.simulator.apns.registry import Registry
 from services.simulator.apns.storage import Storage
+from services.simulator.dial import Dial, Scripts
 from services.simulator.exchange import Request
-from services.simulator.knobs import Clock, Dial, Scripts
+from services.simulator.knobs import Clock
 from services.simulator.ledger import Ledger
 
 

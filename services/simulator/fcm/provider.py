@@ -7,12 +7,13 @@ from pydantic import BaseModel, ConfigDict
 from starlette.routing import BaseRoute
 
 from services.simulator.certificates import Authority
+from services.simulator.dial import Dial
 from services.simulator.fcm.control import routes
 from services.simulator.fcm.installation import Installation, State
 from services.simulator.fcm.knobs import FcmKnobs, FcmStep
 from services.simulator.fcm.rules import Rules
 from services.simulator.fcm.world import World
-from services.simulator.knobs import Clock, Dial
+from services.simulator.knobs import Clock
 from services.simulator.ledger import Ledger
 from services.simulator.provider import Listener
 

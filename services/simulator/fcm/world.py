@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from services.simulator.dial import Dial, Scripts
 from services.simulator.fcm.access_token import AccessTokens
 from services.simulator.fcm.devices import Devices
 from services.simulator.fcm.installation import Registry
 from services.simulator.fcm.knobs import FcmKnobs
 from services.simulator.fcm.project import Directory
 from services.simulator.fcm.quota import Quotas
-from services.simulator.knobs import Clock, Dial, Scripts
+from services.simulator.knobs import Clock
 from services.simulator.ledger import Ledger
 
 
