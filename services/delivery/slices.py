@@ -2,6 +2,8 @@
 
 Small slices are worked as one, whatever messages brought them: one look-up, one record. A message that comes back, or
 that meets a slice somebody works on, is taken apart: its slices are published alone, confirmed, then it is acked.
+
+Long, because each way that a slice can end settles the same messages under the same claim.
 """
 
 import asyncio

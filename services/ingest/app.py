@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from itertools import groupby
-from typing import Final
 
 from prometheus_client import Counter, Histogram
 from starlette.applications import Starlette
@@ -15,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest.admission import RETRY_AFTER, Admission
-from services.ingest.answers import Done, problem_response, refusal_of
+from services.ingest.answers import JSON, Done, problem_response, refusal_of
 from services.ingest.body import Bodies, parsed_query
 from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
@@ -24,8 +23,6 @@ from services.ingest.routes import ENDPOINTS
 from services.ingest.sends import RETRY_AFTER as STORE_RETRY_AFTER
 from services.ingest.started import Started
 from shared.runtime.metrics import Metrics
-
-JSON: Final = "application/json"
 
 
 class Door:
