@@ -93,8 +93,8 @@ async def test_a_variant_that_was_deleted_meanwhile_rejects_what_was_planned_for
 
 async def test_a_retry_that_would_come_past_the_deadline_expires_at_once(scene: Scene) -> None:
     (dev,) = await scene.devices("fcm")
-    await scene.providers.script("fcm", dev.token, {**BUSY, "retry_after": "600"})
-    report = await scene.run(ttl=4, within=3)
+    await scene.providers.script("fcm", dev.token, {**BUSY, "retry_after": "36000"})
+    report = await scene.run(ttl=300, within=30)
     assert fates(report) == {"planned": 1, "expired": 1}
     assert report["total"]["reasons"] == {"expired": {"QUOTA_EXCEEDED:device": 1}}
     assert len(scene.asked([dev])) == 1
