@@ -229,6 +229,11 @@ class Pool:
         """TLS is up; there is room as soon as the peer's SETTINGS have come."""
         self._links.append(link)
 
+    def hearing(self) -> None:
+        """The turn is asked for before answers wake anybody, so that it comes first."""
+        if self._given_at:
+            self._on.turns.ask(self)
+
     def heard(self, link: Link) -> None:
         """Answers, or room to write."""
         if link.connection.served and self._backoff.outcome is not None:

