@@ -33,6 +33,9 @@ class Breaker:
     _tries: int = 0
     _row: int = 0
     _heard: deque[tuple[datetime, int, int]] = field(default_factory=deque)
+    _fine: int = 0
+    _down: int = 0
+    """What is in `_heard`, added up."""
 
     @property
     def closed(self) -> bool:
@@ -55,21 +58,27 @@ class Breaker:
         """So many notifications got an answer that means something, and so many got none or a server error."""
         if fine and self.until is not None:
             self.until, self._tries, self._row = None, 0, 0
-            self._heard.clear()
+            self._forget()
             return
         self._row = 0 if fine else self._row + down
         self._heard.append((now, fine, down))
-        while self._heard and now - self._heard[0][0] > self.scaled(WINDOW):
-            self._heard.popleft()
-        if not any(one[2] > 0 for one in self._heard):
-            self._heard.clear()
+        self._fine, self._down = self._fine + fine, self._down + down
+        oldest = now - self.scaled(WINDOW)
+        while self._heard and self._heard[0][0] < oldest:
+            _, were_fine, were_down = self._heard.popleft()
+            self._fine, self._down = self._fine - were_fine, self._down - were_down
+        if not self._down:
+            self._forget()
         if down and (self.until is not None or self._row >= IN_A_ROW or self._mostly_down()):
             self._open(now)
 
     def _mostly_down(self) -> bool:
-        fine = sum(one[1] for one in self._heard)
-        down = sum(one[2] for one in self._heard)
-        return fine + down >= ENOUGH and down >= SHARE * (fine + down)
+        heard = self._fine + self._down
+        return heard >= ENOUGH and self._down >= SHARE * heard
+
+    def _forget(self) -> None:
+        self._heard.clear()
+        self._fine = self._down = 0
 
     def _open(self, now: datetime) -> None:
         wait = min(FIRST * 2**self._tries, CAP) * (1 + self.rng.random() / 4)

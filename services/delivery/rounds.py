@@ -70,8 +70,9 @@ class Rounds:
         for flight, result in zip(sendable, results, strict=True):
             flight.fine = flight.fine or result.ok > 0
             flight.tally.answers(result.ok, result.latency, now)
+            where = self.situation(flight.tally, tries)
             for number, outcome in result.others:
-                self._settle(flight, number, self._on.provider.verdict(outcome, sent_at), outcome, tries)
+                self._settle(flight, number, self._on.provider.verdict(outcome, sent_at), outcome, where)
 
     async def _authorize(self, flight: Flight) -> Verdict | None:
         """Puts the authorization on a flight; or says what its failure means for all of it."""
@@ -83,9 +84,9 @@ class Rounds:
             return Retry(error.reason, DelayRule.NETWORK, provider_down=True)
         return None
 
-    def _settle(self, flight: Flight, number: int, verdict: Verdict, outcome: Outcome | None, tries: int) -> None:
+    def _settle(self, flight: Flight, number: int, verdict: Verdict, outcome: Outcome | None, where: Situation) -> None:
         """Decides about one notification that was not simply accepted."""
-        decision = decide(verdict, self.situation(flight.tally, tries), self._on.rng)
+        decision = decide(verdict, where, self._on.rng)
         if isinstance(decision, Again):
             flight.again.append(number)
             flight.stale = flight.authorization if decision.renew else flight.stale
@@ -112,8 +113,9 @@ class Rounds:
 
     def settle_all(self, flight: Flight, verdict: Verdict, tries: int) -> None:
         """As if this had come of every request."""
+        where = self.situation(flight.tally, tries)
         for number in range(flight.requests.count):
-            self._settle(flight, number, verdict, None, tries)
+            self._settle(flight, number, verdict, None, where)
 
 
 def _rule(verdict: Verdict) -> str:

@@ -7,6 +7,7 @@ behind it, and so would a full target.
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final
 
 STEPS: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 30, 60, 120, 300, 600))
@@ -27,6 +28,7 @@ class Step:
     ttl: timedelta
 
 
+@lru_cache(maxsize=8)  # a process has one scale
 def ladder(scale: float = 1) -> tuple[Step, ...]:
     """All steps, shortest first."""
     return tuple(Step(nominal, _real(nominal, scale)) for nominal in STEPS)

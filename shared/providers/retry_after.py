@@ -18,6 +18,8 @@ def retry_after(headers: Mapping[str, str], answered_at: datetime) -> timedelta 
     A date is measured against the answer's own `Date`, so that the two clocks need not agree.
     """
     value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
     if value.isascii() and value.isdigit():
         wait = min(timedelta(seconds=int(value)), LONGEST) if len(value) <= MOST_DIGITS else LONGEST
     else:

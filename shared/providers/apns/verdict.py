@@ -1,9 +1,10 @@
 """What APNs' answers mean, as one table (Apple, Handling notification responses from APNs)."""
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+
+from pydantic_core import from_json
 
 from shared.flow.verdict import Answer, DelayRule, NotProcessed, Outcome, Verdict
 from shared.providers.reason import bounded
@@ -124,8 +125,8 @@ def _answered(answer: Answer, sent_at: datetime) -> Verdict:
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
+        said = from_json(body)
+    except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
 

@@ -1,8 +1,9 @@
 """Reads FCM's error answers, of which nothing can be taken for granted: other shapes, HTML, nothing at all."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic_core import from_json
 
 from shared.flow.verdict import Answer
 
@@ -59,8 +60,8 @@ def read(answer: Answer) -> Evidence:
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
-        return _object(json.loads(body))
-    except (ValueError, RecursionError):
+        return _object(from_json(body))
+    except ValueError:
         return {}
 
 
