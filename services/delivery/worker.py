@@ -21,6 +21,10 @@ PREFETCH: Final = {Lane.NOW: 32, Lane.BULK: 4}
 """Messages in hand by lane. A slice is some seconds of work; more would only keep them from other workers. Messages of
 the lane `now` are small, and what waits for the same turn is worked together."""
 
+STAGGER: Final = timedelta(milliseconds=30)
+"""A bundle that is not full waits for the one before it, at most this long: side by side each would be smaller and all
+slower. Measured at 500 sends a second: each store operation took 7 ms in place of 2."""
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -36,7 +40,7 @@ class Worker:
     async def run(self) -> None:
         """Works until asked to stop, then finishes the chunks in flight and gives back the rest."""
         async with (
-            open_grouper(self._together, linger=timedelta(), in_flight=self.turns) as now,
+            open_grouper(self._together, linger=timedelta(), in_flight=self.turns, stagger=STAGGER) as now,
             asyncio.TaskGroup() as tasks,
         ):
             renewing = tasks.create_task(self.slices.leases.renew())

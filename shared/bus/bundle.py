@@ -26,10 +26,20 @@ _Group = list[tuple[T, asyncio.Future[R]]]
 class Grouper(Generic[T, R]):
     """Made by `open_grouper`. Any number of tasks may `put`; each awaits what became of its own item."""
 
-    def __init__(self, flush: Flush[T, R], linger: timedelta, longest: timedelta, most: int, in_flight: int) -> None:
+    def __init__(  # noqa: PLR0913  # one for each promise of `open_grouper`
+        self,
+        flush: Flush[T, R],
+        linger: timedelta,
+        longest: timedelta,
+        most: int,
+        in_flight: int,
+        stagger: timedelta,
+    ) -> None:
         self._flush = flush
         self._linger = linger.total_seconds()
         self._longest = longest.total_seconds()
+        self._stagger = stagger.total_seconds()
+        self._began = 0.0
         self._most = most
         self._waiting: _Group[T, R] = []
         self._flushing = 0
@@ -82,6 +92,7 @@ class Grouper(Generic[T, R]):
 
     async def _flushed(self, group: _Group[T, R]) -> None:
         self._flushing += 1
+        self._began = asyncio.get_running_loop().time()
         try:
             await self._settle(group)
         finally:
@@ -128,6 +139,8 @@ class Grouper(Generic[T, R]):
             self._timer = loop.call_later(silence, self._look, began, len(self._waiting))
         elif patient and self._flushing:
             self._timer, self._overdue = None, True
+        elif self._flushing and (apart := self._began + self._stagger - loop.time()) > 0:
+            self._timer, self._overdue = loop.call_later(apart, self._release), True
         else:
             self._release()
 
@@ -154,13 +167,15 @@ async def open_grouper(
     longest: timedelta | None = None,
     most: int = MOST,
     in_flight: int = IN_FLIGHT,
+    stagger: timedelta = timedelta(),
 ) -> AsyncIterator[Grouper[T, R]]:
     """Groups of at most `most` items, gathered for `linger`, at most `in_flight` of them flushed at once.
 
     With `longest`, gathering goes on while every `linger` brings more, up to that, and a group that is not full waits
-    for those in flight: the slower the flush, the larger the groups. Leaving flushes what was put and waits for it.
+    for those in flight: the slower the flush, the larger the groups. With `stagger`, such a group waits for one of them
+    to end, but after the last one began no longer than that. Leaving flushes what was put and waits for it.
     """
-    grouper = Grouper(flush, linger, longest or linger, most, in_flight)
+    grouper = Grouper(flush, linger, longest or linger, most, in_flight, stagger)
     async with task_group() as tasks:
         for _ in range(in_flight):
             tasks.create_task(grouper.work())

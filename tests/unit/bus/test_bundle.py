@@ -124,6 +124,40 @@ async def test_a_patient_group_waits_for_the_one_in_flight_unless_it_is_full() -
     assert [one.result() for one in puts] == list(range(1, 9))
 
 
+async def test_staggered_groups_wait_for_one_in_flight_but_only_so_long_after_it_began() -> None:
+    groups: list[list[int]] = []
+    gates = [asyncio.Event() for _ in range(4)]
+
+    async def flush(items: list[int]) -> Sequence[int | Exception]:
+        groups.append(items)
+        await gates[len(groups) - 1].wait()
+        return items
+
+    async def put(*items: int) -> None:
+        puts.extend(asyncio.ensure_future(grouper.put(item)) for item in items)
+        await asyncio.sleep(0.02)
+
+    puts: list[asyncio.Future[int]] = []
+    async with open_grouper(flush, linger=timedelta(), most=3, stagger=timedelta(seconds=2)) as grouper:
+        await put(1)
+        await put(2)
+        await put(3)
+        assert groups == [[1]]
+        gates[0].set()
+        await put()
+        assert groups == [[1], [2, 3]]
+        await put(4, 5, 6)
+        assert groups == [[1], [2, 3], [4, 5, 6]]
+        await put(7)
+        assert len(groups) == 3
+        async with asyncio.timeout(20):  # none of those in flight ends, and yet it goes
+            while len(groups) == 3:
+                await asyncio.sleep(0.05)
+        for gate in gates:
+            gate.set()
+        assert await asyncio.gather(*puts) == list(range(1, 8))
+
+
 async def test_leaving_flushes_what_was_put_and_takes_nothing_more() -> None:
     flush = Recorder()
     async with open_grouper(flush, linger=LONG) as grouper:
