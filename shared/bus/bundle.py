@@ -26,7 +26,7 @@ _Group = list[tuple[T, asyncio.Future[R]]]
 class Grouper(Generic[T, R]):
     """Made by `open_grouper`. Any number of tasks may `put`; each awaits what became of its own item."""
 
-    def __init__(  # noqa: PLR0913  # one for each promise of `open_grouper`
+    def __init__(  # one for each promise of `open_grouper`
         self,
         flush: Flush[T, R],
         linger: timedelta,

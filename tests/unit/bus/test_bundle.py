@@ -127,9 +127,12 @@ async def test_a_patient_group_waits_for_the_one_in_flight_unless_it_is_full() -
 async def test_staggered_groups_wait_for_one_in_flight_but_only_so_long_after_it_began() -> None:
     groups: list[list[int]] = []
     gates = [asyncio.Event() for _ in range(4)]
+    fourth = asyncio.Event()
 
     async def flush(items: list[int]) -> Sequence[int | Exception]:
         groups.append(items)
+        if len(groups) == 4:
+            fourth.set()
         await gates[len(groups) - 1].wait()
         return items
 
@@ -150,9 +153,8 @@ async def test_staggered_groups_wait_for_one_in_flight_but_only_so_long_after_it
         assert groups == [[1], [2, 3], [4, 5, 6]]
         await put(7)
         assert len(groups) == 3
-        async with asyncio.timeout(20):  # none of those in flight ends, and yet it goes
-            while len(groups) == 3:
-                await asyncio.sleep(0.05)
+        async with asyncio.timeout(20):
+            await fourth.wait()  # none of those in flight ends, and yet it goes
         for gate in gates:
             gate.set()
         assert await asyncio.gather(*puts) == list(range(1, 8))
