@@ -11,7 +11,7 @@ CARILLON := $(BIN)/carillon
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
 
-.PHONY: help setup demo up down test check bench soak chaos format lock
+.PHONY: help setup demo up down test check bench soak chaos format lock contract
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ chaos: setup ## Kill, block and cut everything, and close the books from outside
 format: .venv/installed ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+contract: .venv/installed ## Write the documents under docs/contract anew, from the models
+	$(BIN)/python -m services.cli openapi > docs/contract/openapi.json
+	$(BIN)/python -m services.cli asyncapi > docs/contract/asyncapi.json
+	for kind in command answer event; do \
+		$(BIN)/python -m services.cli asyncapi --schema $$kind > docs/contract/$$kind.schema.json; done
 
 lock: .venv/installed ## Choose versions again and write the hashed requirements
 	$(COMPILE) --upgrade --group test --group dev pyproject.toml -o requirements.lock

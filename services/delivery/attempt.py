@@ -59,12 +59,16 @@ class Attempts:
         if isinstance(variant, Unreadable):
             return await self._unreadable(tally, variant)
         send = job.send
-        context = Context(send.key, send.id, send.deadline, now, send.request.duplicates, job.route.variant)
-        prepared = self._on.provider.prepare(send.request.message, variant.settings, context)
+        dry_run, provider = send.request.dry_run, self._on.provider
+        context = Context(send.key, send.id, send.deadline, now, send.request.duplicates, job.route.variant, dry_run)
+        prepared = provider.prepare(send.request.message, variant.settings, context)
         made = prepared.requests(found.devices)
         for device, refusal in made.refused:
             tally.end(device.id, Ended(refusal.fate, refusal.reason))
-        origin = self._on.provider.origin(variant.settings, self._on.endpoints)
+        if dry_run and not provider.validates:  # our own checks are all that there are
+            tally.answers(made.requests.count, (), now)
+            return tally.part()
+        origin = provider.origin(variant.settings, self._on.endpoints)
         return Flight(tally, variant, origin, prepared.headers, made.requests, made.devices)
 
     async def _unreadable(self, tally: Tally, known: Unreadable) -> Part | Postponed:

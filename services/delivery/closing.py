@@ -126,7 +126,7 @@ class Closer:
         chunks = Counter(part.platform for part in parts)
         ends: Counter[tuple[str, str, str]] = Counter()
         for part in parts:
-            for count in part.counts:
+            for count in () if part.dry_run else part.counts:
                 ends[part.platform, count.fate, count.reason] += count.n
         for platform, n in chunks.items():
             self._on.metrics.chunks.labels(platform).inc(n)

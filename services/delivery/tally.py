@@ -90,6 +90,7 @@ class Tally:
             looked_up_at=self.found.looked_up_at or self.now,
             first_answer_at=self.first_answer_at,
             last_answer_at=self.last_answer_at,
+            dry_run=self.job.send.request.dry_run,
         )
 
 

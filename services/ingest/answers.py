@@ -9,8 +9,10 @@ from starlette.responses import Response
 
 from services.ingest.call import Reply
 from services.ingest.problems import MEDIA_TYPE, Refused, missing, refused, unavailable
+from services.ingest.repeats import REPLAYED
 from services.ingest.sends import RETRY_AFTER as STORE_RETRY_AFTER
 from shared.store.errors import Missing, StoreAway, Taken
+from shared.store.keyed import FirstAnswer
 
 JSON: Final = "application/json"
 NO_STORE: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
@@ -28,16 +30,27 @@ class Done(Response):
     """An answer that was not refused. Its headers are made here: Starlette's come out the same, but slower."""
 
     def __init__(self, reply: Reply) -> None:
-        self.status_code = reply.status.value
+        self._answer(reply.status.value, reply.body.model_dump_json().encode() if reply.body else b"", reply.location)
+
+    def _answer(self, status: int, body: bytes, location: str | None) -> None:
+        self.status_code = status
         self.background = None
-        self.body = reply.body.model_dump_json().encode() if reply.body else b""
+        self.body = body
         self.raw_headers = list(NO_STORE)
-        if reply.body:
+        if body:
             self.raw_headers.append((b"content-type", JSON.encode()))
-        if reply.status is not HTTPStatus.NO_CONTENT:
-            self.raw_headers.append((b"content-length", b"%d" % len(self.body)))
-        if reply.location:
-            self.raw_headers.append((b"location", reply.location.encode("latin-1")))
+        if status != HTTPStatus.NO_CONTENT:
+            self.raw_headers.append((b"content-length", b"%d" % len(body)))
+        if location:
+            self.raw_headers.append((b"location", location.encode("latin-1")))
+
+
+class Again(Done):
+    """The first answer to an `Idempotency-Key`, marked as a replay."""
+
+    def __init__(self, first: FirstAnswer) -> None:
+        self._answer(first.status, first.body, first.location)
+        self.raw_headers.append((REPLAYED.encode(), b"true"))
 
 
 def _with_headers(response: Response, headers: Mapping[str, str]) -> Response:

@@ -14,15 +14,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest.admission import RETRY_AFTER, Admission
-from services.ingest.answers import JSON, Done, problem_response, refusal_of
+from services.ingest.answers import JSON, Again, Done, problem_response, refusal_of
 from services.ingest.body import Bodies, parsed_query
 from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
 from services.ingest.problems import refused, unavailable
+from services.ingest.repeats import HEADER, Repeats
 from services.ingest.routes import ENDPOINTS
 from services.ingest.sends import RETRY_AFTER as STORE_RETRY_AFTER
 from services.ingest.started import Started
 from shared.runtime.metrics import Metrics
+from shared.store.keyed import FirstAnswer
 
 
 class Door:
@@ -72,13 +74,14 @@ class Entrance:
         self._admission = admission
         self._metrics = metrics
         self._bodies = Bodies()
+        self._repeats = Repeats(desk.store.keyed, desk.now)
         self._measured: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def answer(self, endpoint: Endpoint, request: Request) -> Response:
         """The response, whatever happens."""
         began = time.perf_counter()
         try:
-            response: Response = Done(await self._handled(endpoint, request))
+            response: Response = await self._handled(endpoint, request)
         except Exception as error:  # noqa: BLE001  # each becomes an answer; what nobody foresaw is logged
             refusal = refusal_of(error)
             if endpoint.gated:
@@ -98,19 +101,37 @@ class Entrance:
             self._measured[key] = found
         return found
 
-    async def _handled(self, endpoint: Endpoint, request: Request) -> Reply:
+    async def _handled(self, endpoint: Endpoint, request: Request) -> Response:
         if not self._started:
             raise unavailable("starting: store or broker are not ready yet", STORE_RETRY_AFTER)
         key = await self._desk.keys.who(request.headers.get("authorization"))
         if key.kind not in endpoint.access:
             raise refused(HTTPStatus.FORBIDDEN, f"this needs a key of the kind {' or '.join(endpoint.access)}")
-        if endpoint.gated and (why := self._admission.shut()):
-            raise unavailable(f"{why}; nothing was stored", int(RETRY_AFTER.total_seconds()))
+        idempotency = request.headers.get(HEADER) if endpoint.method == "POST" else None
+        if idempotency is None:
+            self._admit(endpoint)
         query = parsed_query(endpoint.query, dict(request.query_params)) if endpoint.query else None
         body, size = None, 0
         if endpoint.request:
             body, size = await self._bodies.read(request, endpoint.request, endpoint.body_limit)
-        return await endpoint.handler(self._desk, Call(key, request.path_params, body, query, size))
+        call = Call(key, request.path_params, body, query, size)
+        if idempotency is None:
+            return Done(await endpoint.handler(self._desk, call))
+        return await self._once(endpoint, call, idempotency, f"POST {request.url.path}?{request.url.query}")
+
+    def _admit(self, endpoint: Endpoint) -> None:
+        if endpoint.gated and (why := self._admission.shut()):
+            raise unavailable(f"{why}; nothing was stored", int(RETRY_AFTER.total_seconds()))
+
+    async def _once(self, endpoint: Endpoint, call: Call, key: str, asked: str) -> Response:
+        """What was answered is answered again also while nothing new is accepted."""
+
+        async def work(drawn: Call) -> Reply:
+            self._admit(endpoint)
+            return await endpoint.handler(self._desk, drawn)
+
+        found = await self._repeats.answer(endpoint, call, key, asked, work)
+        return Again(found) if isinstance(found, FirstAnswer) else Done(found)
 
 
 def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) -> ASGIApp:

@@ -50,7 +50,7 @@ class SecretMade(Travelling):
 
 async def create(desk: Desk, call: Call) -> Reply:
     """A new app."""
-    app, secrets = await desk.store.apps.create(call.body.name, desk.now())
+    app, secrets = await desk.store.apps.create(call.body.name, desk.now(), call.bits)
     made = AppMade(**_view(app).model_dump(), app_secret=secrets["app"], client_secret=secrets["client"])
     return Reply(HTTPStatus.CREATED, made, f"/v1/apps/{app.id}")
 
@@ -70,7 +70,7 @@ async def rotate(desk: Desk, call: Call) -> Reply:
     kind = call.path["kind"]
     if kind not in PREFIX:
         raise missing("there are secrets of the kinds app and client")
-    secret = await desk.store.apps.rotate(call.app, kind)
+    secret = await desk.store.apps.rotate(call.app, kind, call.bits)
     desk.keys.forget(call.app)
     return Reply(HTTPStatus.CREATED, SecretMade(secret=secret))
 

@@ -1,7 +1,9 @@
 """What an endpoint is, what its handler is given and what it gives back."""
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -9,6 +11,7 @@ from pydantic import BaseModel
 
 from services.ingest.desk import Desk
 from services.ingest.keys import Key, KeyKind
+from shared.flow.drawing import Bits
 
 SMALL_BODY: Final = 64 * 1024
 """Bytes of an ordinary request."""
@@ -28,6 +31,10 @@ class Call:
     """The endpoint's query model."""
     size: int = 0
     """Bytes of the body."""
+    bits: Bits = secrets.randbits
+    """Where ids and secrets come from: with an `Idempotency-Key`, the same at every repetition."""
+    at: datetime | None = None
+    """With an `Idempotency-Key`: when it was first used."""
 
     @property
     def app(self) -> str:
@@ -42,6 +49,8 @@ class Reply:
     status: HTTPStatus
     body: BaseModel | None = None
     location: str | None = None
+    settled: bool = True
+    """False: of a part nobody knows whether it was stored, so a repetition with the same key goes on from here."""
 
 
 Handler = Callable[[Desk, Call], Awaitable[Reply]]
@@ -63,6 +72,8 @@ class Endpoint:
     """May collide with a name in use."""
     gated: bool = False
     """Accepts sends: refused while the broker does not confirm."""
+    drawn: bool = False
+    """All that is random in what it makes comes from `Call.bits`: worked twice with the same key, it makes it once."""
     body_limit: int = SMALL_BODY
     refusals: tuple[HTTPStatus, ...] = field(init=False, default=())
     """Every status that is answered by a problem document."""
@@ -81,4 +92,6 @@ class Endpoint:
             statuses.add(HTTPStatus.UNPROCESSABLE_ENTITY)
         if self.conflicts:
             statuses.add(HTTPStatus.CONFLICT)
+        if self.method == "POST":  # its Idempotency-Key may be none, or another request's
+            statuses |= {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT}
         object.__setattr__(self, "refusals", tuple(sorted(statuses)))

@@ -26,12 +26,14 @@ before it. Only full groups are inserted at the same time."""
 class Commit:
     """Made by `open_commit`."""
 
-    def __init__(self, grouper: Grouper[Send, None]) -> None:
+    def __init__(self, grouper: Grouper[Send, bool]) -> None:
         self._grouper = grouper
 
-    async def put(self, send: Send) -> None:
-        """Returns when the store holds the send. Raises what the store raises: then the outcome is unknown."""
-        await self._grouper.put(send)
+    async def put(self, send: Send) -> bool:
+        """Returns when the store holds the send: whether it did before. Raises what the store raises: then the outcome
+        is unknown.
+        """
+        return await self._grouper.put(send)
 
 
 @asynccontextmanager
@@ -39,16 +41,16 @@ async def open_commit(sends: Sends, announcer: Announcer, metrics: Metrics, star
     """Leaving stores and announces what was put."""
     async with asyncio.TaskGroup() as tasks:
 
-        async def flush(group: list[Send]) -> list[None]:
+        async def flush(group: list[Send]) -> list[bool]:
             with metrics.store_seconds.labels("insert_sends").time():
-                await sends.insert(group)
+                known = await sends.insert(group)
             metrics.ingest_group_size.observe(len(group))
             for lane in Lane:
                 stored = [send for send in group if send.lane is lane]
                 if stored:
                     metrics.sends_accepted.labels("http", lane).inc(len(stored))
                     tasks.create_task(announcer.announce(lane, stored))
-            return [None] * len(group)
+            return [send.key in known for send in group] if known else [False] * len(group)
 
         asking = tasks.create_task(announcer.reopen(started))
         try:

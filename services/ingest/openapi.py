@@ -1,13 +1,16 @@
 """The OpenAPI 3.1 document, made from the table of endpoints and their models; pure, so that a CLI can print it."""
 
+import json
 import re
 from http import HTTPStatus
 from typing import Any, Final
 
 from services.ingest.call import Endpoint
 from services.ingest.problems import MEDIA_TYPE, ProblemDocument
+from services.ingest.repeats import HEADER, KEY, REPLAYED
 from services.ingest.routes import ENDPOINTS
-from services.ingest.schemas import Schema, Schemas
+from services.ingest.schemas import Schemas
+from shared.contract.schemas import Schema
 from shared.runtime.version import VERSION
 
 JSON: Final = "application/json"
@@ -17,6 +20,20 @@ KEYS: Final = {
     "client": "an app's secret for the app itself: register, change and remove its own device",
 }
 TEXT: Final = {"text/plain": {"schema": {"type": "string"}}}
+IDEMPOTENCY: Final[Schema] = {
+    "name": HEADER.title(),
+    "in": "header",
+    "required": False,
+    "description": "a key of the caller's making, for a day: the same key and request get the first answer again, "
+    "another request with it gets 409",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{KEY.pattern}$"},
+}
+REPLAY: Final[Schema] = {
+    REPLAYED.title(): {
+        "description": "`true` on the first answer given again to the same Idempotency-Key",
+        "schema": {"const": "true"},
+    }
+}
 READY: Final[Schema] = {
     "type": "object",
     "properties": {
@@ -80,6 +97,8 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
         "responses": _responses(endpoint, schemas),
     }
     parameters = _path_parameters(endpoint.path) + _query_parameters(endpoint, schemas)
+    if endpoint.method == "POST":
+        parameters.append(IDEMPOTENCY)
     if parameters:
         operation["parameters"] = parameters
     if endpoint.request:
@@ -95,8 +114,11 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Schema]:
         responses[str(int(status))] = response
         if model:
             response["content"] = {JSON: {"schema": schemas.ref(model, "serialization")}}
+        headers = dict(REPLAY) if endpoint.method == "POST" else {}
         if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and "secrets" not in endpoint.path:
-            response["headers"] = {"Location": {"schema": {"type": "string"}}}
+            headers["Location"] = {"schema": {"type": "string"}}
+        if headers:
+            response["headers"] = headers
     problem = {MEDIA_TYPE: {"schema": schemas.ref(ProblemDocument, "serialization")}}
     for status in endpoint.refusals:
         responses[str(int(status))] = {"description": status.phrase, "content": problem, **_refusal_headers(status)}
@@ -137,3 +159,7 @@ def _beside() -> dict[str, Schema]:
 def _open(summary: str, answers: dict[str, tuple[str, Schema]]) -> Schema:
     responses = {status: {"description": text, "content": content} for status, (text, content) in answers.items()}
     return {"get": {"summary": summary, "tags": ["process"], "security": [], "responses": responses}}
+
+
+if __name__ == "__main__":
+    print(json.dumps(document(), indent=2, ensure_ascii=False))  # noqa: T201  # that is what it is for

@@ -77,4 +77,4 @@ def _own(send: Send, parts: list[Part]) -> Report:
 
 
 def _empty(send: Send, state: State) -> Report:
-    return Report(state=state, total=Outcomes(), accepted_at=send.accepted_at)
+    return Report(state=state, total=Outcomes(), accepted_at=send.accepted_at, dry_run=send.request.dry_run)

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
-from services.ingest import apps, devices, hygiene, sends, variants
+from services.ingest import apps, batch, devices, hygiene, sends, variants
 from services.ingest.call import LARGE_BODY, Endpoint
 from shared.flow.send import SendRequest
 
@@ -15,21 +15,21 @@ EITHER: Final = ("admin", "app")
 APP_ENDPOINTS: Final = (
     Endpoint(
         "POST", "/v1/apps", apps.create, OPERATOR, "Make an app; its secrets are shown this once",
-        {HTTPStatus.CREATED: apps.AppMade}, request=apps.NewApp, conflicts=True,
+        {HTTPStatus.CREATED: apps.AppMade}, request=apps.NewApp, drawn=True,
     ),
     Endpoint("GET", "/v1/apps", apps.show_all, OPERATOR, "List the apps", {HTTPStatus.OK: apps.AppList}),
     Endpoint("GET", "/v1/apps/{app}", apps.show, OPERATOR, "Show an app", {HTTPStatus.OK: apps.AppView}),
     Endpoint(
         "POST", "/v1/apps/{app}/secrets/{kind}", apps.rotate, OPERATOR,
         "Make a new secret of the kind app or client; the one before it stays valid until the next",
-        {HTTPStatus.CREATED: apps.SecretMade},
+        {HTTPStatus.CREATED: apps.SecretMade}, drawn=True,
     ),
 )  # fmt: skip
 
 VARIANT_ENDPOINTS: Final = (
     Endpoint(
         "POST", "/v1/apps/{app}/variants", variants.create, OPERATOR, "Make a variant",
-        {HTTPStatus.CREATED: variants.VariantView}, request=variants.NewVariant, conflicts=True,
+        {HTTPStatus.CREATED: variants.VariantView}, request=variants.NewVariant, drawn=True,
     ),
     Endpoint(
         "GET", "/v1/apps/{app}/variants", variants.show_all, OPERATOR, "List the variants of an app",
@@ -58,7 +58,7 @@ DEVICE_ENDPOINTS: Final = (
     Endpoint(
         "POST", "/v1/devices", devices.register, APP, "Register a device, or register it again",
         {HTTPStatus.CREATED: devices.DeviceRegistered, HTTPStatus.OK: devices.DeviceRegistered},
-        request=devices.NewDevice,
+        request=devices.NewDevice, drawn=True,
     ),
     Endpoint(
         "PUT", "/v1/devices/{device}", devices.change, APP, "Change a device; what is left out stays as it was",
@@ -88,7 +88,13 @@ SEND_ENDPOINTS: Final = (
     Endpoint(
         "POST", "/v1/sends", sends.post, BACKEND,
         "Say what to tell whom; 202 means: stored at a majority of the store, it will be worked",
-        {HTTPStatus.ACCEPTED: sends.SendAccepted}, request=SendRequest, gated=True, body_limit=LARGE_BODY,
+        {HTTPStatus.ACCEPTED: sends.SendAccepted, HTTPStatus.OK: sends.SendValid},
+        request=SendRequest, gated=True, drawn=True, body_limit=LARGE_BODY,
+    ),
+    Endpoint(
+        "POST", "/v1/sends:batch", batch.post, BACKEND,
+        "Say up to 1,000 things at once: independent sends, each accepted or refused by itself",
+        {HTTPStatus.OK: batch.BatchDone}, request=batch.Batch, gated=True, drawn=True, body_limit=LARGE_BODY,
     ),
     Endpoint(
         "GET", "/v1/sends", sends.show_all, BACKEND, "List the sends, newest first",

@@ -1,16 +1,17 @@
 """The JSON schemas of all that goes in and out, with each provider's settings and raw block in their place."""
 
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic.json_schema import JsonSchemaMode
 
 from services.ingest.problems import ProblemDocument
 from services.ingest.routes import ENDPOINTS
+from shared.contract.schemas import Schema, Wanted, schemas_of
 from shared.flow.message import Message
+from shared.flow.send import SendRequest
 from shared.providers.registry import platforms, provider
 
-Schema = dict[str, Any]
 REF: Final = "#/components/schemas/{model}"
 
 
@@ -18,17 +19,15 @@ class Schemas:
     """Every schema by name, and how to refer to one. Pure: made from the models alone."""
 
     def __init__(self) -> None:
-        wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(ProblemDocument, "serialization")]
+        wanted: list[Wanted] = [(ProblemDocument, "serialization")]
         for endpoint in ENDPOINTS:
             wanted += [(one, "validation") for one in (endpoint.request, endpoint.query) if one]
             wanted += [(one, "serialization") for one in endpoint.replies.values() if one]
-        for platform in platforms():
-            wanted += [(provider(platform).Settings, "validation"), (provider(platform).Block, "validation")]
+        wanted += [(provider(platform).Settings, "validation") for platform in platforms()]
         wanted.append((Message, "validation"))
-        self._refs, found = models_json_schema(list(dict.fromkeys(wanted)), ref_template=REF)
-        self.all: dict[str, Schema] = found["$defs"]
-        self._place_raw_blocks()
+        self._refs, self.all = schemas_of(wanted, REF)
         self._place_settings()
+        self._place_sends()
 
     def ref(self, model: type[BaseModel], mode: JsonSchemaMode) -> Schema:
         """A reference to the schema of a model."""
@@ -38,12 +37,9 @@ class Schemas:
         """The schema of a model itself."""
         return self.all[self.ref(model, mode)["$ref"].rpartition("/")[2]]
 
-    def _place_raw_blocks(self) -> None:
-        message = self.of(Message, "validation")
-        for platform in platforms():
-            block = self.ref(provider(platform).Block, "validation")
-            message["properties"][platform] = {**block, "description": f"raw block for {platform}; wins over the rest"}
-        message["additionalProperties"] = False
+    def _place_sends(self) -> None:
+        """A batch is read member by member, so that what is wrong with one stops none of the others."""
+        self.all["Batch"]["properties"]["sends"]["items"] = self.ref(SendRequest, "validation")
 
     def _place_settings(self) -> None:
         settings = {platform: self.ref(provider(platform).Settings, "validation") for platform in platforms()}

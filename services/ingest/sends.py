@@ -17,7 +17,7 @@ from shared.flow.identity import SEND_ID, new_send_id, send_key
 from shared.flow.lane import Lane
 from shared.flow.model import Travelling
 from shared.flow.report import Report, State
-from shared.flow.send import Problem, Send, SendRequest
+from shared.flow.send import Problem, Route, Send, SendRequest
 from shared.providers.registry import check_message
 from shared.roster import canonical
 from shared.store.errors import StoreAway, never_written
@@ -36,6 +36,14 @@ class SendAccepted(Travelling):
     deadline: datetime
 
 
+class SendValid(Travelling):
+    """It would be accepted now, for these variants; nothing was stored."""
+
+    state: Literal["valid"] = "valid"
+    lane: Lane
+    variants: tuple[Route, ...]
+
+
 class SendLine(Travelling):
     """One send in a list."""
 
@@ -45,6 +53,7 @@ class SendLine(Travelling):
     source: Literal["http", "amqp"]
     accepted_at: datetime
     deadline: datetime
+    dry_run: bool = Field(default=False, description="it goes through everything and reaches nobody")
 
 
 class SendView(SendLine):
@@ -69,22 +78,31 @@ class Page(Travelling):
 
 
 async def post(desk: Desk, call: Call) -> Reply:
-    """Accepts a send."""
-    request: SendRequest = call.body
-    if call.size > SMALL_BODY and (request.audience.named or 0) <= NAMED_INLINE:
+    """Accepts a send, or says that it would be."""
+    done = await place(desk, call.app, call.body, call.size, new_send_id(call.bits, call.at))
+    if isinstance(done, SendValid):
+        return Reply(HTTPStatus.OK, done)
+    return Reply(HTTPStatus.ACCEPTED, done, f"/v1/sends/{done.id}")
+
+
+async def place(desk: Desk, app: str, request: SendRequest, size: int, id_: str) -> SendAccepted | SendValid:
+    """Stores one send of so many bytes under this id, if that is what it asks for. Raises `Refused`."""
+    if size > SMALL_BODY and (request.audience.named or 0) <= NAMED_INLINE:
         raise too_large(SMALL_BODY)
-    request = canonical(request, (await desk.rosters.of(call.app)).targets)
-    send = await _accepted(desk, call.app, request)
+    request = canonical(request, (await desk.rosters.of(app)).targets)
+    send = await _accepted(desk, app, request, id_)
+    if request.validate_only:
+        return SendValid(lane=send.lane, variants=send.routes)
     for name, values in lists_of(request).items():
         await desk.store.lists.insert(send.list_name(name), values)
     try:
-        await desk.commit.put(send)
+        if await desk.commit.put(send):  # by the same request, before a crash or beside us
+            send = await desk.store.sends.get(send.key) or send
     except StoreAway as error:
         if never_written(error):
             raise
         raise outcome_unknown(send.id) from error
-    done = SendAccepted(id=send.id, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline)
-    return Reply(HTTPStatus.ACCEPTED, done, f"/v1/sends/{send.id}")
+    return SendAccepted(id=send.id, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline)
 
 
 async def show(desk: Desk, call: Call) -> Reply:
@@ -109,9 +127,9 @@ async def show_all(desk: Desk, call: Call) -> Reply:
     return Reply(HTTPStatus.OK, SendList(sends=tuple(_line(one, states[one.key]) for one in shown), next=more))
 
 
-async def _accepted(desk: Desk, app: str, request: SendRequest) -> Send:
+async def _accepted(desk: Desk, app: str, request: SendRequest, id_: str) -> Send:
     """Raises `Refused` with all that is wrong. What is believed of the app's variants never refuses a send."""
-    key = send_key(app, new_send_id())
+    key = send_key(app, id_)
     roster = await desk.rosters.of(app)
     send = accept(request, app, key, roster.targets, desk.now(), check=check_message)
     if send.problems and not roster.fresh:
@@ -125,5 +143,5 @@ async def _accepted(desk: Desk, app: str, request: SendRequest) -> Send:
 def _line(send: Send, state: State) -> SendLine:
     return SendLine(
         id=send.id, state=state, lane=send.lane, source=send.source,
-        accepted_at=send.accepted_at, deadline=send.deadline,
+        accepted_at=send.accepted_at, deadline=send.deadline, dry_run=send.request.dry_run,
     )  # fmt: skip

@@ -86,7 +86,7 @@ async def create(desk: Desk, call: Call) -> Reply:
         raise field_invalid("/platform", str(error.args[0])) from None
     settings = _checked(wanted.platform, wanted.settings)
     variant = await desk.store.variants.create(
-        call.app, wanted.platform, wanted.name, settings, secrets, desk.now(), wanted.rate_limit
+        call.app, wanted.platform, wanted.name, settings, secrets, desk.now(), wanted.rate_limit, call.bits
     )
     desk.rosters.forget(call.app)
     return Reply(HTTPStatus.CREATED, _view(variant), f"/v1/apps/{call.app}/variants/{variant.id}")

@@ -15,6 +15,8 @@ from shared.bus.connection import Bus
 from shared.bus.errors import BusError
 from shared.bus.incoming import Incoming
 from shared.bus.topology import COMMANDS, DEFAULT
+from shared.flow.answer import CommandAnswer
+from shared.flow.envelope import Refused
 from shared.flow.lane import Lane
 from shared.flow.send import Send
 from shared.runtime.metrics import Metrics
@@ -70,31 +72,42 @@ class Commands:
     async def _message(self, incoming: Incoming, grouper: Grouper[Send, bool]) -> None:
         read = await self.door.read(incoming)
         known = await asyncio.gather(*(self._store(one, grouper) for one in read))
-        await self._rejected(read)
-        await self._reply(incoming, read, known)
+        said = await self._answers(read, known)
+        for one, told in zip(read, said, strict=True):
+            await self._results(one, told)
+        await self._reply(incoming, read[0].send.app, said)
         await incoming.ack()
 
     async def _store(self, read: Read, grouper: Grouper[Send, bool]) -> bool:
+        if read.check_only:
+            return False
         for name, values in read.lists.items():
             await self.store.lists.insert(read.send.list_name(name), values)
         return await grouper.put(read.send)
 
-    async def _rejected(self, read: Sequence[Read]) -> None:
-        """A rejected command appears in the results, too; a repeated one again, as nobody may have heard of it."""
-        for one in read:
-            if one.send.problems:
-                await self.publishing.again(one.send.lane, one.send.key)
+    async def _answers(self, read: Sequence[Read], known: Sequence[bool]) -> list[CommandAnswer]:
+        before = [one.send for one, was in zip(read, known, strict=True) if was]
+        first = await self.store.sends.many(one.key for one in before) if before else {}
+        return [
+            answer(one, first.get(one.send.key, one.send) if was else None)
+            for one, was in zip(read, known, strict=True)
+        ]
 
-    async def _reply(self, incoming: Incoming, read: Sequence[Read], known: Sequence[bool]) -> None:
+    async def _results(self, read: Read, told: CommandAnswer) -> None:
+        """A rejected command appears in the results, too; a repeated one again, as nobody may have heard of it."""
+        send = read.send
+        if told.conflict or (read.check_only and send.problems):
+            refused = Refused(key=send.key, mark=send.fingerprint, problems=told.errors)
+            await self.publishing.refused(send.lane, refused)
+        elif send.problems:
+            await self.publishing.again(send.lane, send.key)
+
+    async def _reply(self, incoming: Incoming, app: str, said: Sequence[CommandAnswer]) -> None:
         """An answer that cannot be delivered is lost: the send can be read by its id."""
-        app = read[0].send.app
         if incoming.reply_to is None or not may_reply(app, incoming.reply_to):
             return
-        first = await self.store.sends.many(one.send.key for one, before in zip(read, known, strict=True) if before)
-        said = [
-            answer(first.get(one.send.key, one.send), known=before) for one, before in zip(read, known, strict=True)
-        ]
-        body = json.dumps(said[0] if len(said) == 1 else {"v": 1, "answers": said}).encode()
+        told = [one.model_dump(mode="json", exclude_defaults=True) for one in said]
+        body = json.dumps(told[0] if len(told) == 1 else {"v": 1, "answers": told}).encode()
         try:
             await self.bus.publish(
                 DEFAULT, incoming.reply_to, body, correlation_id=incoming.correlation_id, persistent=False

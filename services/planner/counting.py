@@ -57,7 +57,7 @@ class Counting:
         ]
         plan = Plan(
             key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline,
-            routes=(), counted=tuple(counted),
+            routes=(), counted=tuple(counted), dry_run=send.request.dry_run,
         )  # fmt: skip
         return await self.store.plans.insert(plan)
 
@@ -79,7 +79,7 @@ class Counting:
             chunk = int(member.rsplit("/", 1)[1])
             matched = await self._matched(send, route, chunk_of(route, number, chunk))
             return await self._insert(
-                closed(send.app, route.variant, route.platform, member, matched, self.clock.now(), fate=fate)
+                closed(send.app, route.variant, route.platform, member, matched, self.clock.now(), fate=fate), plan
             )
 
     async def _debt(self, send: Send, plan: Plan, debt: Debt, limit: asyncio.Semaphore, fate: tuple[Fate, str]) -> bool:
@@ -92,7 +92,7 @@ class Counting:
             ended = UNKNOWN if owed and owed.unknown else fate
             platform = platform_of(plan, debt.parent)
             return await self._insert(
-                closed(send.app, parent.variant, platform, debt.member, matched, self.clock.now(), fate=ended)
+                closed(send.app, parent.variant, platform, debt.member, matched, self.clock.now(), fate=ended), plan
             )
 
     async def _matched(self, send: Send, route: PlannedRoute, where: ShardRange | ListRange) -> int:
@@ -107,7 +107,8 @@ class Counting:
             return len(await devices.of_users(send.app, route.variant, names, audience.tags))
         return len(await devices.by_id(send.app, route.variant, [bytes.fromhex(n) for n in names], audience.tags))
 
-    async def _insert(self, part: Part) -> bool:
+    async def _insert(self, part: Part, plan: Plan) -> bool:
+        part = part.model_copy(update={"dry_run": True}) if plan.dry_run else part
         try:
             await self.store.records.insert(Record(id=part.member, by=token_hex(8), at=self.clock.now(), parts=(part,)))
         except Lost:

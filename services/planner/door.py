@@ -7,15 +7,16 @@ but invalid: a rejected send, stored and readable by its id. In a bundle, each c
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
 from shared.bus.incoming import Incoming
 from shared.bus.topology import EXTERNAL
 from shared.flow.accept import RouteTarget, accept, lists_of, unread
+from shared.flow.answer import CommandAnswer
 from shared.flow.identity import APP_ID, SEND_ID, send_key
-from shared.flow.send import Command, Send
+from shared.flow.send import Command, Problem, Send
 from shared.providers.registry import check_message, problems_of
 from shared.roster import Rosters, canonical
 from shared.runtime.clock import Clock
@@ -31,6 +32,7 @@ MOST_BYTES: Final = 32_000_000
 """As over HTTP: a million recipients named by 30 bytes each."""
 MOST: Final = 1000
 """Commands in one bundle."""
+USED: Final = Problem(pointer="/id", detail="another send has this id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Read:
 
     send: Send
     lists: dict[str, tuple[str, ...]]
+    check_only: bool = False
+    """It asks only whether it is valid: nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,13 @@ class Door:
             raise Unreadable(message)
 
     async def _one(self, app: str, raw: dict[str, Any]) -> Read:
-        now = self.clock.now()
+        text = json.dumps(raw, sort_keys=True)
+        print_ = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
         try:
-            command = Command.model_validate_json(json.dumps(raw), strict=True)
+            command = Command.model_validate_json(text, strict=True)
         except ValidationError as error:
-            return Read(unread(app, send_key(app, id_for(raw)), problems_of(error), now), {})
+            send = unread(app, send_key(app, id_for(raw, print_)), problems_of(error), self.clock.now())
+            return Read(_marked(send, print_), {}, check_only=raw.get("validate_only") is True)
         key = send_key(app, command.id)
         roster = await self.rosters.of(app)
         request = canonical(command.request(), roster.targets)
@@ -88,7 +94,7 @@ class Door:
         if send.problems and not roster.fresh:
             roster = await self.rosters.of(app, fresh=True)
             send = self._accepted(request, key, app, roster.targets)
-        return Read(send, {} if send.problems else lists_of(request))
+        return Read(_marked(send, print_), {} if send.problems else lists_of(request), request.validate_only)
 
     def _accepted(self, request: Any, key: str, app: str, targets: tuple[RouteTarget, ...]) -> Send:
         return accept(request, app, key, targets, self.clock.now(), "amqp", check=check_message)
@@ -125,12 +131,14 @@ def named_app(commands: list[dict[str, Any]]) -> str:
     return app
 
 
-def id_for(raw: dict[str, Any]) -> str:
+def id_for(raw: dict[str, Any], print_: str) -> str:
     """The id under which a rejected command is stored: its own, or one that follows from its content."""
     given = raw.get("id")
-    if isinstance(given, str) and SEND_ID.fullmatch(given):
-        return given
-    return "rejected-" + hashlib.blake2b(json.dumps(raw, sort_keys=True).encode(), digest_size=12).hexdigest()
+    return given if isinstance(given, str) and SEND_ID.fullmatch(given) else f"rejected-{print_}"
+
+
+def _marked(send: Send, print_: str) -> Send:
+    return send.model_copy(update={"fingerprint": print_})
 
 
 def may_reply(app: str, reply_to: str | None) -> bool:
@@ -140,9 +148,18 @@ def may_reply(app: str, reply_to: str | None) -> bool:
     )
 
 
-def answer(send: Send, *, known: bool) -> dict[str, Any]:
-    """What the backend hears about one command; `known`: it had come before, and this is the first one."""
-    said: dict[str, Any] = {"id": send.id, "state": "rejected" if send.problems else "accepted"}
-    if send.problems:
-        said["errors"] = [problem.model_dump() for problem in send.problems]
-    return said | ({"duplicate": True} if known else {})
+def answer(read: Read, first: Send | None) -> CommandAnswer:
+    """What the backend hears about one command; `first`: the send that had its id before."""
+    send = read.send
+    if first is not None and other_than(first, send):
+        return CommandAnswer(id=send.id, state="rejected", errors=(USED,), conflict=True)
+    told = first or send
+    state: Literal["accepted", "valid"] = "valid" if read.check_only else "accepted"
+    return CommandAnswer(
+        id=send.id, state="rejected" if told.problems else state, errors=told.problems, duplicate=first is not None
+    )
+
+
+def other_than(first: Send, send: Send) -> bool:
+    """Whether an id that is used stands for another request than this."""
+    return first.fingerprint != send.fingerprint

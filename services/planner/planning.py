@@ -43,7 +43,7 @@ class Planning:
             plan = await self.store.plans.insert(
                 Plan(
                     key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at,
-                    deadline=send.deadline, routes=routes,
+                    deadline=send.deadline, routes=routes, dry_run=send.request.dry_run,
                 )
             )  # fmt: skip
             log.info("planned", send=send.key, chunks=plan.chunks, slices=sum(len(r.chunks) for r in plan.routes))

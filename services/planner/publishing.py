@@ -10,7 +10,7 @@ from shared.bus.bundle import MOST
 from shared.bus.connection import Bus
 from shared.bus.delay import ladder, step_for, wait_queue
 from shared.bus.topology import DEFAULT, RESULTS, results_key, sends_queue, slices_queue
-from shared.flow.envelope import ChunksDone, SendsDue, SliceDue, SlicesDue
+from shared.flow.envelope import ChunksDone, Refused, SendsDue, SliceDue, SlicesDue
 from shared.flow.identity import split_send_key
 from shared.flow.lane import Lane
 from shared.runtime.metrics import Metrics
@@ -55,3 +55,8 @@ class Publishing:
         """Wakes a reporter: everything about this send is to be derived from the store afresh."""
         body = ChunksDone(lane=lane, again=(key,)).model_dump_json()
         await self.bus.publish(RESULTS, results_key(lane, split_send_key(key)[0]), body.encode())
+
+    async def refused(self, lane: Lane, refused: Refused) -> None:
+        """Has a reporter tell of a command that nothing is stored of."""
+        body = ChunksDone(lane=lane, refused=(refused,)).model_dump_json()
+        await self.bus.publish(RESULTS, results_key(lane, split_send_key(refused.key)[0]), body.encode())

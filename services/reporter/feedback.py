@@ -9,56 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pydantic import Field
-
 from shared.bus.connection import Bus
 from shared.bus.topology import FEEDBACK
+from shared.flow.event import ChunkEvent, Events, NotDelivered, SendEvent
 from shared.flow.identity import attempt_of, split_send_key
-from shared.flow.model import Travelling
 from shared.flow.record import Part
 from shared.flow.report import Report
 from shared.flow.send import Problem
 
 BUNDLE: Final = 100
-
-
-class NotDelivered(Travelling):
-    """One device of a chunk that was not delivered to; `device` is the id that its registration answered."""
-
-    device: str
-    outcome: str
-    reason: str
-
-
-class ChunkEvent(Travelling):
-    """Kind `chunk`: what became of one chunk. What is neither counted here nor listed gets another attempt."""
-
-    id: str
-    send: str
-    variant: str
-    platform: str
-    attempt: int
-    matched: int
-    outcomes: dict[str, dict[str, int]] = Field(description="notifications by outcome, then reason")
-    not_delivered: tuple[NotDelivered, ...]
-
-
-class SendEvent(Travelling):
-    """Kind `send`: the end of a send: finished, with its report, or rejected, with its errors."""
-
-    id: str
-    send: str
-    state: Literal["finished", "rejected"]
-    report: Report | None = None
-    errors: tuple[Problem, ...] = ()
-
-
-class Events(Travelling):
-    """One message on the exchange."""
-
-    v: Literal[1] = 1
-    kind: Literal["chunk", "send"]
-    events: tuple[ChunkEvent | SendEvent, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +43,11 @@ class Feedback:
         for app, events in by_app.items():
             await self._tell(app, "send", events)
 
-    async def rejected(self, key: str, problems: tuple[Problem, ...]) -> None:
-        """A send was refused as invalid."""
+    async def rejected(self, key: str, problems: tuple[Problem, ...], mark: str = "") -> None:
+        """A send was refused as invalid; `mark` tells refused commands apart that were not stored."""
         app, send = split_send_key(key)
-        await self._tell(app, "send", [SendEvent(id=f"{send}/rejected", send=send, state="rejected", errors=problems)])
+        id_ = f"{send}/rejected{mark and f'/{mark}'}"
+        await self._tell(app, "send", [SendEvent(id=id_, send=send, state="rejected", errors=problems)])
 
     async def _tell(self, app: str, kind: Literal["chunk", "send"], events: Sequence[ChunkEvent | SendEvent]) -> None:
         for start in range(0, len(events), BUNDLE):
@@ -112,4 +72,5 @@ def chunk_event(part: Part) -> ChunkEvent:
         not_delivered=tuple(
             NotDelivered(device=one.device.hex(), outcome=one.fate, reason=one.reason) for one in part.undelivered
         ),
+        dry_run=part.dry_run,
     )

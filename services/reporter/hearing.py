@@ -69,6 +69,8 @@ class Hearing:
         )
         for key in {key for done in results for key in done.again}:
             await self._again(key)
+        for one in [one for done in results for one in done.refused]:
+            await self.feedback.rejected(one.key, one.problems, one.mark)
 
     async def _small(self, sends: Mapping[str, SmallSend], heard: Iterable[Part]) -> None:
         """Their reports are derived at every look; here it only matters whether they have just been finished.

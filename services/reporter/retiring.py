@@ -21,7 +21,8 @@ class Retiring:
     suspecting: Suspecting
 
     async def retire(self, records: Mapping[str, Sequence[Part]]) -> None:
-        """Everything that follows for devices from these records, by their ids."""
+        """Everything that follows for devices from these records, by their ids; a dry run changes no device."""
+        records = {record: [part for part in parts if not part.dry_run] for record, parts in records.items()}
         await self.suspecting.note(records)
         for (app, variant), findings in dead(part for parts in records.values() for part in parts).items():
             await self._dead(app, variant, findings)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from shared.flow.lane import Lane
 from shared.flow.model import Travelling
+from shared.flow.send import Problem
 
 
 class SendsDue(Travelling):
@@ -46,6 +47,14 @@ class SmallSend(Travelling):
     accepted_at: datetime
 
 
+class Refused(Travelling):
+    """A command that was refused and not stored, because another send has its id. `mark` tells it from others."""
+
+    key: str
+    mark: str
+    problems: tuple[Problem, ...]
+
+
 class ChunksDone(Travelling):
     """delivery → reporter and planner: these chunks have a record. `again`: derive everything from the store again."""
 
@@ -55,3 +64,4 @@ class ChunksDone(Travelling):
     members: tuple[str, ...] = ()
     small: tuple[SmallSend, ...] = Field(default=(), description="the sends, if they are small")
     again: tuple[str, ...] = Field(default=(), description="send keys to sum afresh")
+    refused: tuple[Refused, ...] = ()

@@ -12,7 +12,10 @@ import hashlib
 import re
 import secrets
 import time
+from datetime import datetime
 from typing import Final
+
+from shared.flow.drawing import Bits
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 SEND_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -30,14 +33,15 @@ def base32(number: int, length: int) -> str:
     return "".join([_PAIRS[number >> places & 1023] for places in range(5 * length - 10, -1, -10)])
 
 
-def new_send_id() -> str:
+def new_send_id(bits: Bits = secrets.randbits, at: datetime | None = None) -> str:
     """A send's id: 10 digits of milliseconds and 10 random ones, so that ids sort by time."""
-    return base32(time.time_ns() // 1_000_000, 10) + base32(secrets.randbits(50), 10)
+    milliseconds = time.time_ns() // 1_000_000 if at is None else int(at.timestamp() * 1000)
+    return base32(milliseconds, 10) + base32(bits(50), 10)
 
 
-def new_id(prefix: str, digits: int = 10) -> str:
+def new_id(prefix: str, digits: int = 10, bits: Bits = secrets.randbits) -> str:
     """An app's or a variant's id: a short prefix and random digits, e.g. `a7k2m4...`."""
-    return prefix + base32(secrets.randbits(5 * digits), digits)
+    return prefix + base32(bits(5 * digits), digits)
 
 
 def send_key(app: str, send: str) -> str:

@@ -56,6 +56,7 @@ class Plan(Travelling):
     accepted_at: datetime
     deadline: datetime
     routes: tuple[PlannedRoute, ...]
+    dry_run: bool = False
     counted: tuple[Counted, ...] = Field(default=(), description="with no routes: what a send closed unplanned holds")
 
     @property
@@ -147,8 +148,9 @@ def own_plan(send: Send) -> Plan:
         for route in send.routes
     )
     return Plan(
-        key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline, routes=routes
-    )
+        key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline, routes=routes,
+        dry_run=send.request.dry_run,
+    )  # fmt: skip
 
 
 def _share(low: int, high: int, n: int, of: int) -> int:

@@ -59,6 +59,7 @@ class Part(Travelling):
     first_answer_at: datetime | None = None
     last_answer_at: datetime | None = None
     closing: bool = Field(default=False, description="closed by counting, not by delivery")
+    dry_run: bool = Field(default=False, description="nobody was reached, and nothing follows from it for devices")
 
     @property
     def first(self) -> bool:

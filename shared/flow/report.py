@@ -54,6 +54,7 @@ class Report(Travelling):
     first_answer_at: datetime | None = None
     last_answer_at: datetime | None = None
     finished_at: datetime | None = None
+    dry_run: bool = Field(default=False, description="nobody was reached: delivered means that it would have been sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def fold(parts: Iterable[Part]) -> Sum:
 def report(plan: Plan, recorded: Sum, *, finished_at: datetime | None = None) -> Report:
     """The report of a send: finished when every chunk of its plan and every debt of a record has a record."""
     total = recorded + counted(plan) if plan.counted else recorded
-    return _report(plan.chunks, plan.accepted_at, total, finished_at)
+    return _report(plan.chunks, plan.accepted_at, total, finished_at, dry_run=plan.dry_run)
 
 
 def own_report(chunks: int, accepted_at: datetime, parts: Iterable[Part]) -> Report:
@@ -127,10 +128,10 @@ def own_report(chunks: int, accepted_at: datetime, parts: Iterable[Part]) -> Rep
     """
     known = list(parts)
     last = max((part.last_answer_at or part.looked_up_at for part in known), default=None)
-    return _report(chunks, accepted_at, fold(known), last)
+    return _report(chunks, accepted_at, fold(known), last, dry_run=bool(known) and known[0].dry_run)
 
 
-def _report(chunks: int, accepted_at: datetime, total: Sum, finished_at: datetime | None) -> Report:
+def _report(chunks: int, accepted_at: datetime, total: Sum, finished_at: datetime | None, *, dry_run: bool) -> Report:
     finished = total.chunks == chunks and total.retries == total.owed_steps
     fates: dict[Where, Counter[str]] = {where: Counter() for where in total.matched}
     reasons: dict[Where, dict[str, Counter[str]]] = {}
@@ -153,6 +154,7 @@ def _report(chunks: int, accepted_at: datetime, total: Sum, finished_at: datetim
         first_answer_at=total.first_answer_at,
         last_answer_at=total.last_answer_at,
         finished_at=finished_at if finished else None,
+        dry_run=dry_run,
     )
 
 

@@ -41,6 +41,12 @@ class SendRequest(Travelling):
         default=Duplicates.COLLAPSE,
         description="after an unknown outcome: collapse (repeat, shown once), allow (repeat), never (give up)",
     )
+    validate_only: bool = Field(default=False, description="only say what is wrong with it: nothing is stored or sent")
+    dry_run: bool = Field(
+        default=False,
+        description="go through everything and reach nobody: providers that can check a message check it, others are "
+        "not asked; the report says that it is of a dry run",
+    )
 
 
 class Command(SendRequest):
@@ -92,6 +98,7 @@ class Send(Travelling):
         default_factory=dict, description="lengths of the stored parts of each list of recipients, by the list's name"
     )
     problems: tuple[Problem, ...] = Field(default=(), description="why it was rejected; empty if it was accepted")
+    fingerprint: str = Field(default="", description="of the command, if it was one: its id stands for nothing else")
 
     @property
     def id(self) -> str:

@@ -28,6 +28,8 @@ class Context:
     now: datetime
     duplicates: Duplicates = Duplicates.COLLAPSE
     variant: str = ""
+    dry_run: bool = False
+    """The provider is to check the message and deliver it to nobody; set only where it `validates`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,8 @@ class Provider(Protocol[S, E]):
     """The raw block; for the API's description, `check` applies it."""
     library: str
     """Which library transport speaks to this provider (`aioapns`, `httpx`), where the operator asks for one."""
+    validates: bool
+    """Whether the provider can be asked to check a message without delivering it."""
     min_refresh: float
     """Seconds that must lie between two authorizations of one identity."""
 

@@ -3,6 +3,7 @@
 {_id, name, created_at, secrets: {app: [keyed hash], client: [keyed hash]}, signing: [sealed SHA-256 of an app secret]}
 """
 
+import base64
 import hashlib
 import hmac
 import secrets as random
@@ -10,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from pymongo import ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
+from shared.flow.drawing import Bits
 from shared.flow.identity import new_id
 from shared.store.errors import Missing, Taken
 from shared.store.keyring import Keyring
@@ -46,10 +47,13 @@ class Apps:
         """Makes the indexes."""
         await self._apps.create_index("name", unique=True)
 
-    async def create(self, name: str, now: datetime) -> tuple[App, dict[SecretKind, str]]:
-        """A new app and its two secrets, which are not shown again. Raises `Taken`."""
-        app = App(new_id("a"), name, now)
-        secrets = {kind: _new_secret(kind, app.id) for kind in PREFIX}
+    async def create(self, name: str, now: datetime, bits: Bits = random.randbits) -> tuple[App, dict[SecretKind, str]]:
+        """A new app and its two secrets, which are not shown again. Raises `Taken`.
+
+        The same bits make the same app: who repeats himself finds it made.
+        """
+        app = App(new_id("a", bits=bits), name, now)
+        secrets = {kind: _new_secret(kind, app.id, bits) for kind in PREFIX}
         try:
             await self._apps.insert_one(
                 {
@@ -61,8 +65,11 @@ class Apps:
                 }
             )
         except DuplicateKeyError as error:
-            message = f"there is an app named {name!r}"
-            raise Taken(message) from error
+            made = await self._apps.find_one({"_id": app.id, "name": name}, {"created_at": 1})
+            if made is None:
+                message = f"there is an app named {name!r}"
+                raise Taken(message) from error
+            app = App(app.id, name, made["created_at"])
         return app, secrets
 
     async def get(self, app: str) -> App:
@@ -78,18 +85,19 @@ class Apps:
         found = self._apps.find({}, {"name": 1, "created_at": 1}).sort("created_at", 1)
         return [App(one["_id"], one["name"], one["created_at"]) async for one in found]
 
-    async def rotate(self, app: str, kind: SecretKind) -> str:
-        """A new secret of this kind; the one before it stays valid until the next rotation. Raises `Missing`."""
-        secret = _new_secret(kind, app)
-        push: dict[str, Any] = {f"secrets.{kind}": _front(self._keyring.hash_secret(secret))}
+    async def rotate(self, app: str, kind: SecretKind, bits: Bits = random.randbits) -> str:
+        """A new secret of this kind; the one before it stays valid until the next rotation. Raises `Missing`.
+
+        The same bits make the same secret, and no second rotation.
+        """
+        secret = _new_secret(kind, app, bits)
+        hashed = self._keyring.hash_secret(secret)
+        push: dict[str, Any] = {f"secrets.{kind}": _front(hashed)}
         if kind == "app":
             push["signing"] = _front(self._signing_key(app, secret))
-        found = await self._apps.find_one_and_update(
-            {"_id": app}, {"$push": push}, return_document=ReturnDocument.AFTER
-        )
-        if found is None:
-            message = f"there is no app {app!r}"
-            raise Missing(message)
+        done = await self._apps.update_one({"_id": app, f"secrets.{kind}": {"$ne": hashed}}, {"$push": push})
+        if done.matched_count == 0:
+            await self.get(app)
         return secret
 
     async def verify(self, secret: str) -> tuple[str, SecretKind] | None:
@@ -115,8 +123,9 @@ class Apps:
         return self._keyring.seal(hashlib.sha256(secret.encode()).digest(), f"signing|{app}")
 
 
-def _new_secret(kind: SecretKind, app: str) -> str:
-    return f"{PREFIX[kind]}_{app}_{random.token_urlsafe(SECRET_BYTES)}"
+def _new_secret(kind: SecretKind, app: str, bits: Bits) -> str:
+    drawn = bits(8 * SECRET_BYTES).to_bytes(SECRET_BYTES, "big")
+    return f"{PREFIX[kind]}_{app}_{base64.urlsafe_b64encode(drawn).decode()}"
 
 
 def _front(value: bytes) -> dict[str, Any]:

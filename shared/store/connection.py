@@ -17,6 +17,7 @@ from shared.store.devices import Devices
 from shared.store.duties import Duties
 from shared.store.evidence import EvidenceBook
 from shared.store.heard import Heard
+from shared.store.keyed import KeyedRequests
 from shared.store.keyring import Keyring
 from shared.store.lists import Lists
 from shared.store.parking import Parking
@@ -65,6 +66,7 @@ class Store:
         self.duties = Duties(self.database)
         self.parking = Parking(self.database)
         self.permits = Permits(self.database)
+        self.keyed = KeyedRequests(self.database, keyring)
 
     async def ensure(self) -> None:
         """Makes every index; safe to repeat and to race."""
@@ -72,7 +74,7 @@ class Store:
             self.apps, self.variants, self.devices, self.sends, self.lists, self.plans, self.schedule,
             self.claims, self.records, self.started, self.heard, self.reports, self.authorizations,
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
-            self.parking, self.permits,
+            self.parking, self.permits, self.keyed,
         ):  # fmt: skip
             await collection.ensure()
 

@@ -4,6 +4,7 @@
 """
 
 import json
+import secrets as random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from bson import Binary
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
+from shared.flow.drawing import Bits
 from shared.flow.identity import new_id
 from shared.store.errors import Missing, Taken
 from shared.store.keyring import Keyring
@@ -58,14 +60,18 @@ class Variants:
         secrets: frozenset[str],
         now: datetime,
         rate_limit: float | None = None,
+        bits: Bits = random.randbits,
     ) -> Variant:
-        """A new variant; the fields named in `secrets` are sealed. Raises `Taken`."""
-        variant = Variant(new_id("v"), app, platform, name, 1, now, settings, secrets, rate_limit)
+        """A new variant; the fields named in `secrets` are sealed. The same bits make the same one. Raises `Taken`."""
+        variant = Variant(new_id("v", bits=bits), app, platform, name, 1, now, settings, secrets, rate_limit)
         try:
             await self._variants.insert_one({"_id": variant.id, "created_at": now, **self._document(variant)})
         except DuplicateKeyError as error:
-            message = f"the app has a variant named {name!r}"
-            raise Taken(message) from error
+            made = await self._variants.find_one({"_id": variant.id, "app": app})
+            if made is None:
+                message = f"the app has a variant named {name!r}"
+                raise Taken(message) from error
+            return self._variant(made)
         return variant
 
     async def replace(self, variant: Variant, settings: dict[str, Any], rate_limit: float | None = None) -> Variant:

@@ -28,6 +28,7 @@ class Apns:
     Endpoints = ApnsEndpoints
     Block = ApnsBlock
     library: str = "aioapns"
+    validates: bool = False
     min_refresh: float = auth.LEAST_BETWEEN.total_seconds()
 
     def canonical(self, token: str) -> str:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shared.flow.device import Device
@@ -23,6 +23,7 @@ HEADERS: Final[Headers] = (("content-type", "application/json"),)
 TOKEN: Final = re.compile(r"[A-Za-z0-9_:.%~-]{1,4096}")
 """What tokens are made of, and none of it needs escaping in JSON."""
 _HEAD: Final = b'{"message":{"token":"'
+_CHECKED_ONLY: Final = b'{"validate_only":true,' + _HEAD[1:]
 _BETWEEN: Final = b'",'
 _NO_TOKEN: Final = Refusal(
     pointer="/token", detail="holds characters that no token has", reason="INVALID_ARGUMENT:token", suspect=True
@@ -40,6 +41,7 @@ class PreparedFcm:
     own: Bodies | None = None
     once: str = ""
     """Our name against repeats, which counts towards no limit."""
+    head: bytes = _HEAD
 
     def requests(self, devices: Sequence[Device]) -> Made:
         """The requests for these devices."""
@@ -53,12 +55,13 @@ class PreparedFcm:
             refused = [(device, _NO_TOKEN) for device in devices if device.id not in sent]
         if self.own is not None:
             return self._each(self.own, good, refused)
-        bodies = [_HEAD + device.token.encode() + tail for device in good]
+        head = self.head
+        bodies = [head + device.token.encode() + tail for device in good]
         return Made(Requests(len(good), self.path, bodies), good, refused)
 
     def _each(self, own: Bodies, good: Sequence[Device], refused: Sequence[tuple[Device, Refusal]]) -> Made:
         bodies = [
-            None if tail is None else _HEAD + device.token.encode() + _BETWEEN + tail[1:] + b"}"
+            None if tail is None else self.head + device.token.encode() + _BETWEEN + tail[1:] + b"}"
             for device, tail in zip(good, own.of(good), strict=True)
         ]
         return Made(Requests(len(good), self.path, b""), good, refused).each(bodies, self._unfit)
@@ -77,13 +80,14 @@ class PreparedFcm:
 def prepare(message: Message, settings: FcmSettings, context: Context) -> PreparedFcm:
     """The message for one variant; a message that is too long is refused for every device."""
     path = f"/v1/projects/{settings.project_id}/messages:send"
+    head = _CHECKED_ONLY if context.dry_run else _HEAD
     if leaves(message, "fcm"):
-        return _own(message, path, context)
+        return replace(_own(message, path, context), head=head)
     composed = _composed(message)
     refusal = _too_large(size_problem(composed))
     if refusal is not None:
         return PreparedFcm(path, b"", refusal)
-    return PreparedFcm(path, _BETWEEN + compact(bounded_in_time(composed, context))[1:] + b"}")
+    return PreparedFcm(path, _BETWEEN + compact(bounded_in_time(composed, context))[1:] + b"}", head=head)
 
 
 def _own(message: Message, path: str, context: Context) -> PreparedFcm:

@@ -28,6 +28,7 @@ class Fcm:
     Endpoints = FcmEndpoints
     Block = FcmBlock
     library: str = "httpx"
+    validates: bool = True
     min_refresh: float = auth.LEAST_BETWEEN.total_seconds()
 
     def canonical(self, token: str) -> str:

@@ -135,3 +135,43 @@ async def test_small_sends_end_with_an_event_too(scene: Scene, backend: Backend)
     await asyncio.gather(*map(scene.finished, sends))
     await until(lambda: {one["send"] for one in events if one["kind"] == "send"} == set(sends), 5)
     assert {one["report"]["total"]["delivered"] for one in events if one["kind"] == "send"} == {1}
+
+
+async def test_an_id_that_stands_for_another_send_is_refused_and_told_in_the_results(
+    scene: Scene, backend: Backend
+) -> None:
+    (dev,) = await scene.devices("apns", 1, user="ann")
+    events = await backend.feedback(scene.app)
+    command = {"id": new_id(), "audience": {"users": ["ann"]}, "message": {"title": "Ding"}}
+    assert (await backend.command(scene, command))["state"] == "accepted"
+    reordered = dict(reversed(command.items()))
+    assert (await backend.command(scene, reordered)) == {"id": command["id"], "state": "accepted", "duplicate": True}
+    other = {**command, "message": {"title": "Dong"}}
+    used = {"pointer": "/id", "detail": "another send has this id"}
+    refused = {"id": command["id"], "state": "rejected", "errors": [used], "conflict": True}
+    assert await backend.command(scene, other) == refused
+    over_http = await scene.send({"users": ["ann"]})
+    assert (await backend.command(scene, {**command, "id": over_http}))["conflict"] is True
+    await scene.finished(str(command["id"]))
+    await until(lambda: sum(one.get("state") == "rejected" for one in events) == 2, 20)
+    told = [one for one in events if one.get("state") == "rejected"]
+    assert [one["errors"] for one in told] == [[used], [used]]
+    assert {one["send"] for one in told} == {command["id"], over_http}
+    await scene.finished(over_http)
+    assert scene.accepted([dev]) == {2: 1}
+    assert (await scene.status(str(command["id"])))["state"] == "finished"
+
+
+async def test_a_command_may_only_ask_whether_it_is_valid(scene: Scene, backend: Backend) -> None:
+    events = await backend.feedback(scene.app)
+    good, bad = new_id(), new_id()
+    assert await backend.command(scene, {"id": good, **EVERYONE, "validate_only": True}) == {
+        "id": good,
+        "state": "valid",
+    }
+    said = await backend.command(scene, {"id": bad, **EVERYONE, "ttl": -1, "validate_only": True})
+    assert (said["state"], said["errors"][0]["pointer"]) == ("rejected", "/ttl")
+    await until(lambda: any(one["send"] == bad for one in events), 20)
+    for send in (good, bad):
+        assert (await scene.call("GET", f"/v1/sends/{send}")).status_code == 404
+    assert (await backend.command(scene, {"id": good, **EVERYONE}))["state"] == "accepted"

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ from services.cli.local.servers import Broker
 from services.ingest.settings import IngestSettings
 from services.ingest.wiring import running
 from shared.runtime.life import Life
+from shared.store.connection import Store, open_store
+from shared.store.keyring import open_keyring
 from tests.integration.ingest.tenant import Tenant, make_tenant
 
 Database = Any
@@ -83,6 +86,14 @@ async def idle(http: httpx.AsyncClient) -> Tenant:
 async def other(http: httpx.AsyncClient) -> Tenant:
     """Another app, which must see nothing of the first."""
     return await make_tenant(http, ADMIN, f"whistles {secrets.token_hex(4)}")
+
+
+@asynccontextmanager
+async def store_of(ingest: Ingest) -> AsyncIterator[Store]:
+    """The store of that ingest, by a connection of the test's own."""
+    keyring = open_keyring(ingest.settings.keyring_file)
+    async with open_store(ingest.settings.mongodb_url, ingest.settings.database, keyring) as store:
+        yield store
 
 
 def settings_for(amqp_url: str, mongodb_url: str, database: str, folder: Path) -> IngestSettings:

@@ -33,7 +33,18 @@ GOOD: dict[str, Callable[[Tenant], Bodies]] = {
         {"from": "2030-01-01T00:00:00Z", "to": "2030-01-01T01:00:00Z", "variant": tenant.apns},
     ],
     "PUT /v1/devices/{device}": lambda _: [{}, {"user": None, "tags": ["news"]}],
+    "POST /v1/sends:batch": lambda tenant: [
+        {
+            "sends": [
+                {"audience": {"users": ["ada"]}, "message": {"title": "Ding"}},
+                {"audience": {"tokens": {tenant.fcm: ["t"]}}, "message": {"title": "Ding"}, "validate_only": True},
+                {"audience": {"users": ["ada"]}, "message": {"title": "x" * 4000}},
+            ]
+        },
+    ],
     "POST /v1/sends": lambda tenant: [
+        {"audience": {"everyone": True}, "message": {"title": "Ding"}, "validate_only": True},
+        {"audience": {"everyone": True}, "message": {"title": "Ding"}, "dry_run": True},
         {"audience": {"everyone": True}, "message": {"title": "Ding", "data": {"a": "b"}}},
         {"audience": {"users": ["ada"]}, "message": {"body": "Dong", "apns": {"priority": 5}}, "lane": "now"},
         {"audience": {"tokens": {tenant.fcm: ["t"]}}, "message": {"fcm": {"data": {"a": "b"}}}, "ttl": 5.5},

@@ -38,9 +38,8 @@ def test_commands_that_do_not_name_one_app_belong_to_the_dead_letters(commands: 
 
 
 def test_a_rejected_command_keeps_its_id_or_gets_one_that_a_redelivery_repeats() -> None:
-    assert id_for({"id": "order-4711-paid"}) == "order-4711-paid"
-    assert id_for({"id": 5, "x": 1}) == id_for({"x": 1, "id": 5})
-    assert id_for({"x": 1}) != id_for({"x": 2})
+    assert id_for({"id": "order-4711-paid"}, "f1") == "order-4711-paid"
+    assert id_for({"id": 5, "x": 1}, "f1") == id_for({"x": 1, "id": 5}, "f1") == "rejected-f1"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,34 @@
+"""client: what a backend in Python uses; HTTP and AMQP, each with and without `await`.
+
+asks (pure: what to ask, how to read the answer) ──▶ http: Client, AsyncClient        ─▶ ingest
+commands (pure: bodies, signatures, answers) ──────▶ amqp: Commands, AsyncCommands    ─▶ the exchange `sends`
+"""
+
+from services.client.amqp import AsyncCommands, Commands
+from services.client.errors import CarillonError, NoAnswer, Refused, TryLater, Unreachable
+from services.client.http import AsyncClient, Client
+from services.client.models import Accepted, Outcome, Status
+from shared.flow.answer import CommandAnswer
+from shared.flow.audience import Audience, Tags
+from shared.flow.message import Message
+from shared.flow.send import SendRequest
+
+__all__ = [
+    "Accepted",
+    "AsyncClient",
+    "AsyncCommands",
+    "Audience",
+    "CarillonError",
+    "Client",
+    "CommandAnswer",
+    "Commands",
+    "Message",
+    "NoAnswer",
+    "Outcome",
+    "Refused",
+    "SendRequest",
+    "Status",
+    "Tags",
+    "TryLater",
+    "Unreachable",
+]

@@ -1,0 +1,54 @@
+"""A dry run goes through everything and reaches nobody: providers that can check a message check it."""
+
+import json
+
+import pytest
+
+from tests.integration.flow.backend import Backend
+from tests.integration.flow.scene import Scene, fates, until
+from tests.integration.flow.test_templates import send
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("door", ["http", "amqp"])
+async def test_it_is_counted_and_says_so_and_no_device_hears_of_it(scene: Scene, backend: Backend, door: str) -> None:
+    events = await backend.feedback(scene.app)
+    apple = await scene.crowd("apns", 30)
+    google = await scene.crowd("fcm", 30)
+    dead = await scene.crowd("fcm", 2, known={"state": "unregistered"})
+    run = await send(scene, backend, door, audience={"everyone": True}, message={"title": "Ding"}, dry_run=True)
+    report = await scene.finished(run)
+    assert fates(report) == {"planned": 62, "delivered": 60, "unregistered": 2}
+    assert report["dry_run"] is True
+    assert (await scene.status(run))["dry_run"] is True
+    assert scene.asked(apple) == []
+    asked = scene.asked([*google, *dead])
+    assert {json.loads(one["body"])["validate_only"] for one in asked} == {True}
+    assert {one["validate_only"] for one in asked if one["status"] == 200} == {True}
+    await until(lambda: any(one["kind"] == "send" for one in events))
+    assert {one["report"]["dry_run"] for one in events if one["kind"] == "send"} == {True}
+    assert {one["dry_run"] for one in events if one["kind"] == "chunk"} == {True}
+    real = await scene.run(message={"title": "Ding"})
+    assert fates(real) == {"planned": 62, "delivered": 60, "unregistered": 2}, "the dry run retired nobody"
+    assert real["dry_run"] is False
+
+
+async def test_a_small_one_renders_each_recipients_message(scene: Scene) -> None:
+    named = {"attributes": {"name": "Ann"}}
+    (ann,) = await scene.devices("fcm", 1, user="ann", **named)
+    (amy,) = await scene.devices("apns", 1, user="amy", **named)
+    (bob,) = await scene.devices("apns", 1, user="bob")
+    message = {"template": True, "title": "Hi {{ device.attributes.name }}"}
+    report = await scene.run({"users": ["ann", "amy", "bob"]}, message=message, dry_run=True)
+    assert fates(report) == {"planned": 3, "delivered": 2, "failed": 1}
+    assert report["dry_run"] is True
+    (asked,) = scene.asked([ann, amy, bob])
+    assert json.loads(asked["body"])["message"]["notification"] == {"title": "Hi Ann"}
+
+
+async def test_what_expired_before_it_was_looked_at_is_a_dry_run_too(scene: Scene) -> None:
+    await scene.crowd("fcm", 3)
+    report = await scene.finished(await scene.send(ttl=0.001, dry_run=True), 60)
+    assert fates(report) == {"planned": 3, "expired": 3}
+    assert report["dry_run"] is True
