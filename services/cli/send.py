@@ -41,6 +41,7 @@ def command(  # noqa: PLR0913  # its options are its interface
     request: Annotated[
         Path | None, typer.Option(help="A whole send as JSON, `-` for standard input; other options win over it.")
     ] = None,
+    dry_run: Annotated[Yes, typer.Option("--dry-run", help="Go through everything and reach nobody.")] = False,
     follow: Annotated[Yes, typer.Option("--follow", "-f", help="Stay until it is finished, then show it.")] = False,
     url: UrlOption = None,
     secret: SecretOption = None,
@@ -64,7 +65,7 @@ def command(  # noqa: PLR0913  # its options are its interface
         "platforms": platform,
         "variants": variant,
     }
-    wanted = compose(_read(request), message, audience, {"ttl": ttl, "lane": lane})
+    wanted = compose(_read(request), message, audience, {"ttl": ttl, "lane": lane, "dry_run": dry_run})
     send = asyncio.run(_send(where, wanted))
     typer.echo(send)
     if follow:

@@ -19,6 +19,7 @@ from services.delivery.tally import Tally, same_for_all
 from shared.flow.record import Part
 from shared.flow.verdict import CredentialProblem, DelayRule, Fate, Retry, Verdict
 from shared.providers.contract import Context
+from shared.providers.localized import prepared as prepare
 
 VARIANT_DELETED: Final = "variant_deleted"
 
@@ -61,7 +62,7 @@ class Attempts:
         send = job.send
         dry_run, provider = send.request.dry_run, self._on.provider
         context = Context(send.key, send.id, send.deadline, now, send.request.duplicates, job.route.variant, dry_run)
-        prepared = provider.prepare(send.request.message, variant.settings, context)
+        prepared = prepare(provider, send.request.message, variant.settings, context)
         made = prepared.requests(found.devices)
         for device, refusal in made.refused:
             tally.end(device.id, Ended(refusal.fate, refusal.reason))

@@ -5,6 +5,7 @@ Jobs of one bundle that ask the same kind of question are asked together: one qu
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.delivery.job import Found, Job
 from shared.flow.device import Device
@@ -14,7 +15,7 @@ from shared.flow.record import Part
 from shared.runtime.clock import Clock
 from shared.store.connection import Store
 from shared.templates.places import uses
-from shared.templates.variables import stored_fields
+from shared.templates.variables import personal, stored_fields
 
 GONE = "gone"
 REASSIGNED = "reassigned"
@@ -42,7 +43,17 @@ class Lookup:
                 found[one.member] = await self._first(one)
         for (app, variant, _), group in together.items():
             found.update(await self._users_together(app, variant, group))
+        for one in jobs:
+            if one.send.personal and one.member in found:
+                found[one.member] = await self._personal(one, found[one.member])
         return found
+
+    async def _personal(self, job: Job, found: Found) -> Found:
+        """With what the send says of each recipient beside what the registry does."""
+        if not isinstance(job.where, ListRange):
+            return found
+        values = await self._store.lists.values(job.send, job.where)
+        return replace(found, devices=[personal(device, values) for device in found.devices])
 
     @staticmethod
     def _simple_users(job: Job) -> bool:
@@ -116,9 +127,12 @@ class Lookup:
 
 
 def _also(job: Job) -> frozenset[str]:
-    """What the templates of its message, if there are any, use of a registration."""
-    message = job.send.request.message
-    return stored_fields(uses(message, job.route.platform)) if message.template else frozenset()
+    """What its message uses of a registration, in whatever language: for templates, and to choose the language."""
+    message, platform = job.send.request.message, job.route.platform
+    if not message.localized:
+        return stored_fields(uses(message, platform)) if message.template else frozenset()
+    said = [message, *map(message.translated, message.translations)] if message.template else ()
+    return frozenset({"locale"}).union(*(stored_fields(uses(one, platform)) for one in said))
 
 
 def _unregistered(variant: str, token: str) -> bytes:

@@ -6,62 +6,25 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from services.ingest.call import Endpoint
+from services.ingest.described import (
+    IDEMPOTENCY,
+    KEYS,
+    MADE,
+    MEANINGS,
+    NAMED_BY,
+    PATH_PARAMETERS,
+    READY,
+    REPLAY,
+    TEXT,
+    VERSIONED,
+)
 from services.ingest.problems import MEDIA_TYPE, ProblemDocument
-from services.ingest.repeats import HEADER, KEY, REPLAYED
 from services.ingest.routes import ENDPOINTS
 from services.ingest.schemas import Schemas
 from shared.contract.schemas import Schema
 from shared.runtime.version import VERSION
 
 JSON: Final = "application/json"
-KEYS: Final = {
-    "admin": "the operator's key: apps and variants",
-    "app": "an app's secret for its backends: sends and devices",
-    "client": "an app's secret for the app itself: register, change and remove its own device",
-}
-TEXT: Final = {"text/plain": {"schema": {"type": "string"}}}
-IDEMPOTENCY: Final[Schema] = {
-    "name": HEADER.title(),
-    "in": "header",
-    "required": False,
-    "description": "a key of the caller's making, for a day: the same key and request get the first answer again, "
-    "another request with it gets 409",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{KEY.pattern}$"},
-}
-REPLAY: Final[Schema] = {
-    REPLAYED.title(): {
-        "description": "`true` on the first answer given again to the same Idempotency-Key",
-        "schema": {"const": "true"},
-    }
-}
-READY: Final[Schema] = {
-    "type": "object",
-    "properties": {
-        "ready": {"type": "boolean"},
-        "draining": {"type": "boolean"},
-        "checks": {
-            "type": "object",
-            "additionalProperties": {
-                "type": "object",
-                "properties": {
-                    "ok": {"type": "boolean"},
-                    "seconds": {"type": "number"},
-                    "error": {"type": "string"},
-                },
-                "required": ["ok", "seconds"],
-                "additionalProperties": False,
-            },
-        },
-    },
-    "required": ["ready", "draining", "checks"],
-    "additionalProperties": False,
-}
-VERSIONED: Final[Schema] = {
-    "type": "object",
-    "properties": {"version": {"type": "string"}},
-    "required": ["version"],
-    "additionalProperties": False,
-}
 
 
 def document() -> Schema:
@@ -88,10 +51,9 @@ def document() -> Schema:
 
 
 def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
-    module = endpoint.handler.__module__.rpartition(".")[2]
     operation: Schema = {
-        "operationId": f"{module}_{endpoint.handler.__name__}",
-        "tags": [module],
+        "operationId": _id(endpoint),
+        "tags": [_tag(endpoint)],
         "summary": endpoint.summary,
         "security": [{kind: []} for kind in endpoint.access],
         "responses": _responses(endpoint, schemas),
@@ -111,6 +73,8 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Schema]:
     responses: dict[str, Schema] = {}
     for status, model in endpoint.replies.items():
         response: Schema = {"description": status.phrase}
+        if links := _links(endpoint) if status in MADE else {}:
+            response["links"] = links
         responses[str(int(status))] = response
         if model:
             response["content"] = {JSON: {"schema": schemas.ref(model, "serialization")}}
@@ -121,8 +85,21 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Schema]:
             response["headers"] = headers
     problem = {MEDIA_TYPE: {"schema": schemas.ref(ProblemDocument, "serialization")}}
     for status in endpoint.refusals:
-        responses[str(int(status))] = {"description": status.phrase, "content": problem, **_refusal_headers(status)}
+        described = {"description": MEANINGS.get(status, status.phrase), "content": problem}
+        responses[str(int(status))] = described | _refusal_headers(status)
     return responses
+
+
+def _links(endpoint: Endpoint) -> Schema:
+    """What may be done with the thing that was made."""
+    known = {name: f"$request.path.{name}" for name in _names(endpoint.path)}
+    links: Schema = {}
+    for other in ENDPOINTS if endpoint.method == "POST" else ():
+        new = [name for name in _names(other.path) if name not in known]
+        if len(new) == 1 and other.path.startswith(f"{endpoint.path}/{{{new[0]}}}"):
+            made = {new[0]: f"$response.body#/{NAMED_BY.get(new[0], 'id')}"}
+            links[_id(other)] = {"operationId": _id(other), "parameters": known | made}
+    return links
 
 
 def _refusal_headers(status: HTTPStatus) -> Schema:
@@ -133,8 +110,22 @@ def _refusal_headers(status: HTTPStatus) -> Schema:
 def _path_parameters(path: str) -> list[Schema]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)}", path)
+        | ({"description": PATH_PARAMETERS[name]} if name in PATH_PARAMETERS else {})
+        for name in _names(path)
     ]
+
+
+def _names(path: str) -> list[str]:
+    """The parameters of a path."""
+    return re.findall(r"{(\w+)}", path)
+
+
+def _tag(endpoint: Endpoint) -> str:
+    return endpoint.handler.__module__.rpartition(".")[2]
+
+
+def _id(endpoint: Endpoint) -> str:
+    return f"{_tag(endpoint)}_{endpoint.handler.__name__}"
 
 
 def _query_parameters(endpoint: Endpoint, schemas: Schemas) -> list[Schema]:

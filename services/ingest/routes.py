@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
-from services.ingest import apps, batch, devices, hygiene, sends, variants
+from services.ingest import apps, batch, devices, hygiene, sends, templates, variants
 from services.ingest.call import LARGE_BODY, Endpoint
 from shared.flow.send import SendRequest
 
@@ -106,4 +106,37 @@ SEND_ENDPOINTS: Final = (
     ),
 )  # fmt: skip
 
-ENDPOINTS: Final = (*APP_ENDPOINTS, *VARIANT_ENDPOINTS, *DEVICE_ENDPOINTS, *HYGIENE_ENDPOINTS, *SEND_ENDPOINTS)
+TEMPLATE_ENDPOINTS: Final = (
+    Endpoint(
+        "POST", "/v1/templates", templates.create, BACKEND,
+        "Store a message under a name; a name that there is gets its next version",
+        {HTTPStatus.CREATED: templates.TemplateView}, request=templates.NewTemplate, drawn=True,
+    ),
+    Endpoint(
+        "GET", "/v1/templates", templates.show_all, BACKEND, "List the latest version of each template",
+        {HTTPStatus.OK: templates.TemplateList}, query=templates.TemplatePage,
+    ),
+    Endpoint(
+        "GET", "/v1/templates/{template}", templates.show, BACKEND, "Show a template, the latest version unless asked",
+        {HTTPStatus.OK: templates.TemplateView}, query=templates.Version,
+    ),
+    Endpoint(
+        "DELETE", "/v1/templates/{template}", templates.delete, BACKEND,
+        "Remove a template, all its versions; sends that were accepted keep what they say",
+        {HTTPStatus.NO_CONTENT: None},
+    ),
+    Endpoint(
+        "POST", "/v1/templates:preview", templates.preview, BACKEND,
+        "Show what a device would get of a template or a message; nothing is sent",
+        {HTTPStatus.OK: templates.PreviewView}, request=templates.Preview,
+    ),
+)  # fmt: skip
+
+ENDPOINTS: Final = (
+    *APP_ENDPOINTS,
+    *VARIANT_ENDPOINTS,
+    *DEVICE_ENDPOINTS,
+    *HYGIENE_ENDPOINTS,
+    *SEND_ENDPOINTS,
+    *TEMPLATE_ENDPOINTS,
+)

@@ -19,6 +19,7 @@ from shared.flow.model import Travelling
 from shared.flow.report import Report, State
 from shared.flow.send import Problem, Route, Send, SendRequest
 from shared.providers.registry import check_message
+from shared.referring import said_in_full
 from shared.roster import canonical
 from shared.store.errors import StoreAway, never_written
 
@@ -89,6 +90,8 @@ async def place(desk: Desk, app: str, request: SendRequest, size: int, id_: str)
     """Stores one send of so many bytes under this id, if that is what it asks for. Raises `Refused`."""
     if size > SMALL_BODY and (request.audience.named or 0) <= NAMED_INLINE:
         raise too_large(SMALL_BODY)
+    if request.template is not None:
+        request = await _in_full(desk, app, request)
     request = canonical(request, (await desk.rosters.of(app)).targets)
     send = await _accepted(desk, app, request, id_)
     if request.validate_only:
@@ -125,6 +128,14 @@ async def show_all(desk: Desk, call: Call) -> Reply:
     states = await desk.reports.states(shown)
     more = write_cursor(shown[-1]) if len(found) > page.limit else None
     return Reply(HTTPStatus.OK, SendList(sends=tuple(_line(one, states[one.key]) for one in shown), next=more))
+
+
+async def _in_full(desk: Desk, app: str, request: SendRequest) -> SendRequest:
+    """With the message of its template. Raises `Refused`."""
+    said = await said_in_full(request, app, desk.store.templates)
+    if isinstance(said, Problem):
+        raise invalid([said])
+    return said
 
 
 async def _accepted(desk: Desk, app: str, request: SendRequest, id_: str) -> Send:

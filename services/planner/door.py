@@ -18,9 +18,11 @@ from shared.flow.answer import CommandAnswer
 from shared.flow.identity import APP_ID, SEND_ID, send_key
 from shared.flow.send import Command, Problem, Send
 from shared.providers.registry import check_message, problems_of
+from shared.referring import said_in_full
 from shared.roster import Rosters, canonical
 from shared.runtime.clock import Clock
 from shared.store.apps import Apps
+from shared.store.templates import Templates
 from shared.taking import Unreadable
 
 SIGNATURE: Final = "carillon-signature"
@@ -50,6 +52,7 @@ class Door:
     """Lives as long as the process."""
 
     apps: Apps
+    templates: Templates
     rosters: Rosters
     clock: Clock
     by_user: bool
@@ -88,8 +91,12 @@ class Door:
             send = unread(app, send_key(app, id_for(raw, print_)), problems_of(error), self.clock.now())
             return Read(_marked(send, print_), {}, check_only=raw.get("validate_only") is True)
         key = send_key(app, command.id)
+        said = await said_in_full(command.request(), app, self.templates)
+        if isinstance(said, Problem):
+            send = _marked(unread(app, key, [said], self.clock.now()), print_)
+            return Read(send, {}, check_only=command.validate_only)
         roster = await self.rosters.of(app)
-        request = canonical(command.request(), roster.targets)
+        request = canonical(said, roster.targets)
         send = self._accepted(request, key, app, roster.targets)
         if send.problems and not roster.fresh:
             roster = await self.rosters.of(app, fresh=True)

@@ -36,13 +36,14 @@ MESSAGES: Final = {"command": COMMAND, "answer": ANSWER, "event": EVENT}
 def schemas_of(wanted: Iterable[Wanted], template: str) -> tuple[dict[Wanted, Schema], dict[str, Schema]]:
     """A reference to each model's schema, and all schemas by name; `template` makes a reference of `{model}`."""
     blocks: list[Wanted] = [(provider(platform).Block, "validation") for platform in platforms()]
-    refs, found = models_json_schema(list(dict.fromkeys([*wanted, *blocks])), ref_template=template)
+    wanted = [*wanted, *blocks]
+    refs, found = models_json_schema(list(dict.fromkeys(wanted)), ref_template=template)
     known: dict[str, Schema] = found["$defs"]
     if Message.__name__ in known:
         _place_raw_blocks(
             known[Message.__name__], {name: refs[block] for name, block in zip(platforms(), blocks, strict=True)}
         )
-    return {key: dict(ref) for key, ref in refs.items()}, known
+    return {one: dict(refs[one]) for one in wanted}, known
 
 
 def message_schema(name: str) -> Schema:

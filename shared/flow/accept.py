@@ -12,8 +12,8 @@ from shared.flow.audience import NAMED_INLINE, Audience
 from shared.flow.lane import NOW_MAX, Lane, lane_for
 from shared.flow.message import Message
 from shared.flow.moment import whole_milliseconds
-from shared.flow.recipients import cut_down, named_lists, without_repeats
-from shared.flow.send import Problem, Route, Send, SendRequest, deadline_of
+from shared.flow.recipients import cut_down, named_lists, personal_list, value_problems, without_repeats
+from shared.flow.send import PERSONAL, Problem, Route, Send, SendRequest, deadline_of
 from shared.flow.stored_list import parts
 
 Source = Literal["http", "amqp"]
@@ -46,6 +46,9 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
     audience = without_repeats(request.audience)
     targets, problems = _routed(audience, variants)
     problems += _lane_problems(request, audience)
+    problems += value_problems(request)
+    if "message" not in request.model_fields_set:
+        problems.append(Problem(pointer="/message", detail="Field required"))
     problems += [
         Problem(pointer=f"/message{one.pointer}", detail=one.detail)
         for one in check(request.message, _settings(targets or list(variants)))
@@ -53,7 +56,8 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
     lists = {} if problems else lists_of(request)
     kept = cut_down(audience, NAMED_INLINE)
     if kept is not request.audience:
-        request = request.model_copy(update={"audience": kept})
+        values = None if PERSONAL in lists else request.values
+        request = request.model_copy(update={"audience": kept, "values": values})
     return Send(
         key=key,
         app=app,
@@ -74,7 +78,11 @@ def lists_of(request: SendRequest) -> dict[str, tuple[str, ...]]:
     if (request.audience.named or 0) <= NAMED_INLINE:
         return {}
     audience = without_repeats(request.audience)
-    return named_lists(audience) if (audience.named or 0) > NAMED_INLINE else {}
+    if (audience.named or 0) <= NAMED_INLINE:
+        return {}
+    if request.values is not None:
+        return {PERSONAL: personal_list(audience, request.values)}
+    return named_lists(audience)
 
 
 def unread(app: str, key: str, problems: Sequence[Problem], now: datetime, source: Source = "amqp") -> Send:

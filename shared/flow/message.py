@@ -19,11 +19,16 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from shared.flow.locale import spelled
 from shared.flow.model import Travelling
 
 MOST_BADGE: Final = 2**31 - 1
 MOST_TEXT: Final = 4096
+MOST_TRANSLATIONS: Final = 50
+MOST_FALLBACKS: Final = 100
 RawBlock = dict[str, JsonValue]
+LanguageTag = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$")]
+Languages = Annotated[tuple[LanguageTag, ...], Field(max_length=10)]
 Text = Annotated[str, StringConstraints(max_length=MOST_TEXT)]
 _URL: Final = re.compile(r"https?://\S+")
 
@@ -60,6 +65,23 @@ def _is_block(value: Any) -> Any:
     return value
 
 
+class Translation(Travelling):
+    """What a message says in another language: nothing that it does not say itself. What is left out stays."""
+
+    title: Text | None = None
+    subtitle: Text | None = None
+    body: Text | None = None
+    image: Annotated[str, StringConstraints(max_length=2048)] | None = None
+    sound: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    link: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = None
+    data: dict[Annotated[str, StringConstraints(min_length=1, max_length=256)], str] = Field(default_factory=dict)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The fields that it gives."""
+        return tuple(name for name in type(self).model_fields if getattr(self, name))
+
+
 class Message(Travelling):
     """The unified message. How each field lands on a platform is in the README's table."""
 
@@ -89,6 +111,32 @@ class Message(Travelling):
     collapse_key: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(
         default=None, description="a newer message with the same key replaces an older one on the device"
     )
+    localized: Annotated[dict[LanguageTag, Translation], Field(max_length=MOST_TRANSLATIONS)] = Field(
+        default_factory=dict,
+        description="by language tag: what devices of that locale get; `pt` serves pt-BR too, the longest tag wins",
+    )
+    fallbacks: Annotated[dict[LanguageTag, Languages], Field(max_length=MOST_FALLBACKS)] = Field(
+        default_factory=dict,
+        description="by language tag: the languages that come next where there is no translation; last is the message",
+    )
+
+    @property
+    def translations(self) -> dict[str, Translation]:
+        """By tag in its one spelling."""
+        return {spelled(tag): translation for tag, translation in self.localized.items()}
+
+    @property
+    def fallback_chains(self) -> dict[str, tuple[str, ...]]:
+        """By tag in its one spelling."""
+        return {spelled(tag): others for tag, others in self.fallbacks.items()}
+
+    def translated(self, tag: str) -> "Message":
+        """In one of its languages, by the one spelling of its tag."""
+        translation = self.translations[tag]
+        update = {name: getattr(translation, name) for name in translation.said}
+        if translation.data:
+            update["data"] = {**self.data, **translation.data}
+        return self.model_copy(update={**update, "localized": {}})
 
     @property
     def raw(self) -> dict[str, RawBlock]:

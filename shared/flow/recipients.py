@@ -1,6 +1,13 @@
 """Named recipients: without repeats, and split into what stays in the send and what is stored as lists."""
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from shared.flow.audience import Audience
+from shared.flow.send import Problem, SendRequest
+
+MOST_PROBLEMS = 100
 
 
 def without_repeats(audience: Audience) -> Audience:
@@ -32,3 +39,24 @@ def cut_down(audience: Audience, most: int) -> Audience:
         return audience.model_copy(update={"tokens": {variant: one[:1] for variant, one in audience.tokens.items()}})
     name = "users" if audience.users is not None else "devices"
     return audience.model_copy(update={name: getattr(audience, name)[:1]})
+
+
+def personal_list(audience: Audience, values: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Each user with the values that the send gives for it, as the list `recipients` holds them."""
+    return tuple(json.dumps([user, values.get(user, {})], ensure_ascii=False) for user in audience.users or ())
+
+
+def value_problems(request: SendRequest) -> list[Problem]:
+    """What is wrong with the values of a send, beside each value itself."""
+    if request.values is None:
+        return []
+    if request.audience.users is None:
+        return [Problem(pointer="/values", detail="values are for users: name them in audience.users")]
+    if not request.message.template:
+        return [Problem(pointer="/values", detail="values are for templates: message.template is not true")]
+    named = set(request.audience.users)
+    strangers = [user for user in request.values if user not in named]
+    return [
+        Problem(pointer=f"/values/{user.replace('~', '~0').replace('/', '~1')}", detail="is not in audience.users")
+        for user in strangers[:MOST_PROBLEMS]
+    ]

@@ -1,16 +1,18 @@
 """What a backend asks for, over HTTP and AMQP alike, and what it becomes once it is accepted."""
 
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from shared.flow.audience import Audience
+from shared.flow.audience import NAMED_MAX, Audience, User
 from shared.flow.lane import Lane
 from shared.flow.message import Message
 from shared.flow.model import Travelling
 from shared.flow.moment import whole_milliseconds
+from shared.flow.values import Values
 
 DEFAULT_TTL: Final = timedelta(hours=24)
 MAX_TTL: Final = timedelta(days=28)
@@ -18,6 +20,10 @@ MAX_TTL: Final = timedelta(days=28)
 CLOSING_GRACE: Final = timedelta(minutes=5)
 """What is still open this long past its deadline is closed by counting."""
 VERSION: Final = 1
+TEMPLATE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+TemplateName = Annotated[str, StringConstraints(pattern=rf"^{TEMPLATE_NAME.pattern}$")]
+PERSONAL: Final = "recipients"
+"""The stored list of users each with its values."""
 
 
 class Duplicates(StrEnum):
@@ -28,13 +34,28 @@ class Duplicates(StrEnum):
     NEVER = "never"
 
 
+class TemplateRef(Travelling):
+    """A stored template, as sends name it."""
+
+    name: TemplateName
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
+        default=None, description="the latest unless set; what it says is fixed when the send is accepted"
+    )
+
+
 class SendRequest(Travelling):
     """A send as a backend writes it."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["message"]}, {"required": ["template"]}]})
+
     audience: Audience
-    message: Message
+    message: Message = Field(default_factory=Message, description="what to say; or `template`")
+    template: TemplateRef | None = Field(default=None, description="a stored template, in the place of the message")
     ttl: Annotated[float, Field(gt=0, le=MAX_TTL.total_seconds())] | None = Field(
         default=None, description="seconds until the send is no longer worth delivering; 86,400 unless set"
+    )
+    values: Annotated[dict[User, Values], Field(max_length=NAMED_MAX)] | None = Field(
+        default=None, description="by user: values for the message's templates, as in `{{ values.seat }}`"
     )
     lane: Lane | None = Field(default=None, description="`now` or `bulk`; by default from the number of recipients")
     duplicates: Duplicates = Field(
@@ -55,7 +76,7 @@ class Command(SendRequest):
     v: Literal[1] = VERSION
     app: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{3,32}$")]
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")] = Field(
-        description="the send's id; a command that arrives twice is one send"
+        description="the send's id and idempotency key: a command that arrives twice is one send, another is refused"
     )
 
     def request(self) -> SendRequest:
@@ -80,8 +101,9 @@ class Problem(Travelling):
 class Send(Travelling):
     """An accepted (or rejected) send, as it is stored. `key` is `<app>.<id>`.
 
-    Up to `NAMED_INLINE` recipients stand in `request.audience`. More are stored as lists, named `users`, `devices` or
-    `tokens/<variant>`, and the audience keeps the first of each only: its kind and narrowing hold, its numbers do not.
+    Up to `NAMED_INLINE` recipients stand in `request.audience`. More are stored as lists, named `users`, `devices`,
+    `tokens/<variant>` or, with their values, `recipients`, and the audience keeps the first of each only: its kind and
+    narrowing hold, its numbers do not.
     """
 
     v: Literal[1] = VERSION
@@ -104,6 +126,11 @@ class Send(Travelling):
     def id(self) -> str:
         """The id that the backend knows."""
         return self.key.split(".", 1)[1]
+
+    @property
+    def personal(self) -> bool:
+        """Whether recipients have values of their own."""
+        return self.request.values is not None or PERSONAL in self.lists
 
     def list_name(self, name: str) -> str:
         """What the store calls the list of this name."""

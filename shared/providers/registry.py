@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 import shared.providers
 from shared.flow.message import Message
 from shared.flow.send import Problem
+from shared.providers import localized
 from shared.providers.contract import Provider, VariantSettings
 from shared.providers.pointer import pointer
 
@@ -43,6 +44,9 @@ def check_message(message: Message, targets: dict[str, Sequence[VariantSettings]
     names = sorted(set(targets) | (set(message.raw) & set(platforms())))
     for name in names:
         problems += provider(name).check(message, targets.get(name, ()))
+        if message.localized:
+            check = partial(provider(name).check, settings=targets.get(name, ()))
+            problems += localized.problems(message, check)
     return list(dict.fromkeys(problems))  # what is wrong on every platform is told once
 
 

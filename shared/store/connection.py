@@ -29,6 +29,7 @@ from shared.store.reports import Reports
 from shared.store.schedule import Schedule
 from shared.store.sends import Sends
 from shared.store.started import Started
+from shared.store.templates import Templates
 from shared.store.undoing import Undoing
 from shared.store.variants import Variants
 from shared.store.windows import Windows
@@ -67,6 +68,7 @@ class Store:
         self.parking = Parking(self.database)
         self.permits = Permits(self.database)
         self.keyed = KeyedRequests(self.database, keyring)
+        self.templates = Templates(self.database)
 
     async def ensure(self) -> None:
         """Makes every index; safe to repeat and to race."""
@@ -74,7 +76,7 @@ class Store:
             self.apps, self.variants, self.devices, self.sends, self.lists, self.plans, self.schedule,
             self.claims, self.records, self.started, self.heard, self.reports, self.authorizations,
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
-            self.parking, self.permits, self.keyed,
+            self.parking, self.permits, self.keyed, self.templates,
         ):  # fmt: skip
             await collection.ensure()
 

@@ -1,8 +1,10 @@
 """Lists: named recipients too many to travel in a send, in parts of at most 1 MB.
 
-{_id: <send key>/<list>/<part>, app, values: [...]}; the lists are `users`, `devices` and `tokens/<variant>`.
+{_id: <send key>/<list>/<part>, app, values: [...]}; the lists are `users`, `devices`, `tokens/<variant>` and, users
+with their values as JSON, `recipients`.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from shared.flow.identity import split_send_key
 from shared.flow.plan import ListRange
-from shared.flow.send import Send
+from shared.flow.send import PERSONAL, Send
 from shared.flow.stored_list import parts
 
 
@@ -47,4 +49,12 @@ class Lists:
                 audience.tokens.get(variant, ()) if audience.tokens is not None else audience.users or audience.devices
             )
             return list((own or ())[where.start : where.end])
-        return await self.read(send.list_name(send.list_for(variant)), where.part, where.start, where.end)
+        found = await self.read(send.list_name(send.list_for(variant)), where.part, where.start, where.end)
+        return [json.loads(one)[0] for one in found] if PERSONAL in send.lists else found
+
+    async def values(self, send: Send, where: ListRange) -> dict[str, dict[str, Any]]:
+        """What the send says of each of the users at these positions."""
+        if where.part < 0:
+            return send.request.values or {}
+        found = await self.read(send.list_name(PERSONAL), where.part, where.start, where.end)
+        return dict(map(json.loads, found))

@@ -76,12 +76,14 @@ class Expression:
             self._say(name, value=True)
         elif name == "device":
             self._device()
+        elif name == "values":
+            self._value()
         elif name == "loop" and self.in_loop:
             self._say(f"loop.{self._part(LOOP, 'loop')}", value=True)
         elif name in self.names:
             self._say(own_name(name), value=True)
         else:
-            raise Unreadable(f"there is no variable {name}; there is device")
+            raise Unreadable(f"there is no variable {name}; there are device and values")
 
     def _known(self, name: str, known: Collection[str], what: str) -> None:
         if name not in known:
@@ -115,6 +117,11 @@ class Expression:
         self.uses.add(key)
         self._say(value_of(key), value=True)
 
+    def _value(self) -> None:
+        key = f"values.{self._attribute()}"
+        self.uses.add(key)
+        self._say(value_of(key), value=True)
+
     def _part(self, known: Collection[str], of: str) -> str:
         dot, name = self._next(), self._next()
         if dot.text != "." or name.text not in known:
@@ -129,9 +136,9 @@ class Expression:
         elif opening.text == "[" and name.kind == "string" and self._next().text == "]":
             found = name.text[1:-1]
         else:
-            raise Unreadable('name an attribute, as in device.attributes.city or device.attributes["home-city"]')
+            raise Unreadable('name one, as in device.attributes.city, device.attributes["home-city"] or values.seat')
         if ATTRIBUTE.fullmatch(found) is None:
-            raise Unreadable("no device has an attribute of such a name")
+            raise Unreadable("nothing can have such a name")
         return found
 
     def _next(self) -> Word:

@@ -113,7 +113,7 @@ class _Reader:
         if len(words) < 3 or words[0].kind != "name" or words[1].text != "in":  # noqa: PLR2004  # a name, in, a list
             raise Unreadable("a loop is written as in {% for tag in device.tags %}")
         name = words[0].text
-        if name in OPERATORS | CONSTANTS | {"device", "loop"}:
+        if name in OPERATORS | CONSTANTS | {"device", "values", "loop"}:
             raise Unreadable(f"no variable can be called {name}")
         where = next((n for n, word in enumerate(words) if word.text == "if" and word.kind == "name"), len(words))
         if any(word.kind == "sign" and word.text not in _ITERABLE for word in words[2:where]):

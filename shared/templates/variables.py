@@ -1,12 +1,13 @@
 """What templates may use of a device: which stored fields that takes, and the values, without what a device lacks."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from shared.flow.device import Device
 from shared.templates.engine import Row
 
 _ATTRIBUTE: Final = "device.attributes."
+_VALUE: Final = "values."
 _STORED: Final = {
     "device.user": "user", "device.locale": "locale", "device.zone": "zone", "device.tags": "tags",
 }  # fmt: skip
@@ -19,6 +20,11 @@ def stored_fields(uses: Collection[str]) -> frozenset[str]:
     return frozenset(fields | {key.removeprefix("device.") for key in uses if key.startswith(_ATTRIBUTE)})
 
 
+def personal(device: Device, values: Mapping[str, Mapping[str, Any]]) -> Device:
+    """The device with what the send says of its user."""
+    return device._replace(facts={**(device.facts or _NONE), "values": values.get(device.user or "", _NONE)})
+
+
 def rows(devices: Sequence[Device], uses: Collection[str], platform: str, variant: str) -> list[Row]:
     """The values of each device, by key."""
     attributes = [(key, key.removeprefix(_ATTRIBUTE)) for key in uses if key.startswith(_ATTRIBUTE)]
@@ -26,6 +32,7 @@ def rows(devices: Sequence[Device], uses: Collection[str], platform: str, varian
         (key, _READ[key]) for key in uses if not key.startswith(_ATTRIBUTE) and key in _READ
     ]
     same = {key: value for key, value in (("device.platform", platform), ("device.variant", variant)) if key in uses}
+    own = [(key, key.removeprefix(_VALUE)) for key in uses if key.startswith(_VALUE)]
     made: list[Row] = []
     for device in devices:
         held = (device.facts or _NONE).get("attributes") or _NONE
@@ -33,6 +40,9 @@ def rows(devices: Sequence[Device], uses: Collection[str], platform: str, varian
         for key, value in other:
             if (found := value(device)) is not None:
                 row[key] = found
+        if own:
+            said = (device.facts or _NONE).get("values") or _NONE
+            row.update({key: said[name] for key, name in own if said.get(name) is not None})
         made.append(row | same if same else row)
     return made
 

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from services.ingest.call import Endpoint
 from services.ingest.openapi import document
 from services.ingest.routes import ENDPOINTS
+from shared.flow.identity import device_id
 from tests.integration.ingest import credentials
 from tests.integration.ingest.conftest import ADMIN
 from tests.integration.ingest.tenant import Tenant, bearer
@@ -31,6 +32,13 @@ GOOD: dict[str, Callable[[Tenant], Bodies]] = {
     "POST /v1/apps/{app}/hygiene:restore": lambda tenant: [
         {"from": "2030-01-01T00:00:00Z", "to": "2030-01-01T01:00:00+00:00"},
         {"from": "2030-01-01T00:00:00Z", "to": "2030-01-01T01:00:00Z", "variant": tenant.apns},
+    ],
+    "POST /v1/templates": lambda _: [
+        {"name": "welcome", "message": {"title": "Ding"}},
+        {"name": "welcome", "message": {"title": "Ding", "localized": {"de": {"title": "Kling"}}, "fallbacks": {}}},
+    ],
+    "POST /v1/templates:preview": lambda tenant: [
+        {"template": {"name": "tpl", "version": 1}, "device": device_id(tenant.apns, "t:" + "d4" * 32).hex()},
     ],
     "PUT /v1/devices/{device}": lambda _: [{}, {"user": None, "tags": ["news"]}],
     "POST /v1/sends:batch": lambda tenant: [
@@ -85,7 +93,9 @@ async def test_every_answer_is_documented(tenant: Tenant, api: Schema, endpoint:
     operation = api["paths"][endpoint.path][endpoint.method.lower()]
     device = await tenant.register(token="d4" * 32, user="ada", tags=["x"], attributes={"n": 1.5})
     send = (await tenant.send(audience={"users": ["ada"]})).json()["id"]
-    path = endpoint.path.format(app=tenant.id, variant=tenant.apns, kind="app", device=device, send=send)
+    await tenant.post("/v1/templates", {"name": "tpl", "message": {"title": "Ding"}})
+    there = {"app": tenant.id, "variant": tenant.apns, "kind": "app", "device": device, "send": send, "template": "tpl"}
+    path = endpoint.path.format(**there)
     keys = {"admin": ADMIN, "app": tenant.app_secret, "client": tenant.client_secret}
     seen: set[int] = set()
 
@@ -105,7 +115,7 @@ async def test_every_answer_is_documented(tenant: Tenant, api: Schema, endpoint:
         await asked(path, keys[endpoint.access[0]], content=b"{")
         await asked(path, keys[endpoint.access[0]], content=b" " * 70_000)
     if endpoint.query:
-        await asked(path + "?limit=x", keys[endpoint.access[0]])
+        await asked(path + "?nonesuch=x", keys[endpoint.access[0]])
     bodies: Bodies = GOOD[f"{endpoint.method} {endpoint.path}"](tenant) if endpoint.request else [None]
     for good in bodies:
         answer = await asked(path, keys[endpoint.access[0]], **({} if good is None else {"json": good}))
@@ -114,7 +124,7 @@ async def test_every_answer_is_documented(tenant: Tenant, api: Schema, endpoint:
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             validator(api, schema).validate(good)
     if "{" in endpoint.path:
-        missing = endpoint.path.format(app="nonesuch", variant="nonesuch", kind="x", device="0" * 24, send="nonesuch")
+        missing = endpoint.path.format(**dict.fromkeys(there, "nonesuch") | {"device": "0" * 24})
         await asked(missing, keys[endpoint.access[0]], **({} if bodies[0] is None else {"json": bodies[0]}))
     documented = {int(status) for status in endpoint.replies}
     assert documented <= seen, "a documented success never happened"

@@ -38,7 +38,7 @@ UNREADABLE = {
     "{{ device }}": "ends too early",
     "{{ device.token }}": "of device there are",
     "{{ device.attributes }}": "ends too early",
-    "{{ device.attributes['a b'] }}": "no device has",
+    "{{ device.attributes['a b'] }}": "nothing can have",
     "{{ device['user'] }}": "of device there are",
     "{{ device.user.upper() }}": "only device and loop have parts",
     "{{ device.tags.append }}": "only device and loop have parts",
