@@ -14,6 +14,7 @@ from services.delivery.http2.streams import Streams
 from shared.flow.verdict import Answer, NotProcessed, Outcome, OutcomeUnknown
 
 OK: Final = 200
+TOO_MANY: Final = 429
 MOST_BLOCK: Final = 65_536
 """Bytes of one header block, frame heads included, so that empty CONTINUATION frames are bounded too."""
 MOST_BODY: Final = 65_536
@@ -59,6 +60,8 @@ class Answers:
         self.suspect = False
         """It has refused something that may go well on another connection."""
         self.served = 0
+        self.troubled = 0
+        """Of these, how many said that the peer has too much to do, or is not well: 429 and 5xx."""
 
     def succeed(self, streams: list[int], now: float) -> None:
         """These were answered 200 and ended. Clears the list."""
@@ -196,6 +199,7 @@ class Answers:
         if run is None:
             return
         self.served += 1
+        self.troubled += reply.status == TOO_MANY or reply.status >= 500  # noqa: PLR2004  # 5xx
         self.warm = self.warm or (reply.status < 500 and reply.status not in UNAUTHENTICATED)  # noqa: PLR2004  # 5xx
         self.suspect = self.suspect or reply.status in SUSPECT
         self._stop_sending(stream)

@@ -32,7 +32,7 @@ class Batch:
     __slots__ = (
         "bodies", "body_sizes", "columns", "count", "failures", "field_sizes", "first_answer", "fresh", "lane",
         "last_answer", "latency", "left", "on_done", "patience", "plan", "plan_parts", "shared", "taken", "timeout",
-        "widest_body", "widest_fields",
+        "widest_body", "widest_fields", "written_at",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913  # the shape of a request
@@ -58,6 +58,8 @@ class Batch:
         self.on_done: Callable[[], None] | None = None
         self.taken = 0
         """How many of its requests, from the first, have been given to a connection."""
+        self.written_at = 0.0
+        """When the last of them was, by the event loop's clock."""
         self.failures: list[tuple[int, Outcome]] = []
         self.latency = [0] * (len(LATENCY_BOUNDS) + 1)
         self.first_answer = self.last_answer = 0.0
@@ -91,6 +93,10 @@ class Batch:
     def delivered(self) -> int:
         """How many were answered 200, when it is done."""
         return self.count - len(self.failures)
+
+    def let_go(self) -> None:
+        """Everything was written: what it was written from is not kept for a few answers that are still to come."""
+        self.columns, self.bodies, self.plan, self.plan_parts = [], b"", [], None
 
     def statuses(self) -> bytearray:
         """SUCCESS or FAILURE for each request, when it is done."""

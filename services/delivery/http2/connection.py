@@ -7,6 +7,7 @@ call for each answer made reading three times as dear.
 """
 
 import json
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from services.delivery.http2 import frames
@@ -14,6 +15,7 @@ from services.delivery.http2.answers import GOOD, JSON_STARTS, Answers
 from services.delivery.http2.batch import Batch
 from services.delivery.http2.frames import ErrorCode, Violation, code_name
 from services.delivery.http2.header_block import OK_BLOCK
+from services.delivery.http2.limit import FIRST, KEPT_FOR_NOW, RAMP, is_slow
 from services.delivery.http2.outbound import Outbound
 from services.delivery.http2.peer import Peer
 from services.delivery.http2.streams import Streams
@@ -28,8 +30,6 @@ OUR_SETTINGS: Final = {
     frames.INITIAL_WINDOW_SIZE: WINDOW,
     frames.MAX_HEADER_LIST_SIZE: 65_536,
 }
-KEPT_FOR_NOW: Final = 10
-"""One stream of so many, and at least one, is kept for the lane `now`."""
 QUIET: Final = 30.0
 """Seconds without a byte while requests are outstanding, after which the peer is asked whether it is there."""
 IDLE: Final = 3600.0
@@ -47,15 +47,20 @@ PING_PAYLOAD: Final = b"carillon"
 class Connection:
     """Made by the pool, driven by a `Link`. `now` is the event loop's clock, in seconds."""
 
-    def __init__(self, authority: bytes, now: float, *, streams: int, warm_up: bool) -> None:
+    def __init__(self, authority: bytes, now: float, *, streams: int, warm_up: bool, ramp: float = RAMP) -> None:
         self.peer = Peer()
         self._most_streams = streams
+        self._first_streams = min(FIRST, streams)
+        self._streams_now = self._first_streams
+        """Rises from the first to the most in the seconds of the ramp: a peer has to find its feet with each of us."""
+        self._ramp = ramp
         self._cold = warm_up
         self._streams = Streams()
         self._outbound = Outbound(authority, self.peer, self._streams)
         self._answers = Answers(self._streams, self._outbound)
         self._rest = b""
         self._received = 0
+        self._late = 0
         self._heard_at = self._made_at = now
         self._ping_sent: float | None = None
         self.ready = False
@@ -77,6 +82,10 @@ class Connection:
         """Requests without an outcome."""
         return len(self._streams.open)
 
+    def open_of(self, batches: Collection[Batch]) -> Iterator[tuple[Batch, int]]:
+        """The requests of these batches that have no outcome."""
+        return self._streams.of(batches)
+
     @property
     def usable(self) -> bool:
         """Whether it takes new requests, now or as soon as some are answered."""
@@ -91,6 +100,21 @@ class Connection:
     def served(self) -> int:
         """How many answers have come."""
         return self._answers.served
+
+    @property
+    def ended(self) -> int:
+        """How many requests were answered, or waited in vain."""
+        return self._answers.served + self._late
+
+    @property
+    def troubled(self) -> int:
+        """How many of these were answered 429 or 5xx, or waited in vain."""
+        return self._answers.troubled + self._late
+
+    @property
+    def slow(self) -> bool:
+        """Whether answers take clearly longer than those of late did."""
+        return is_slow(self._streams.typical, self._streams.quickest)
 
     @property
     def suspect(self) -> bool:
@@ -113,7 +137,7 @@ class Connection:
             return 0
         if self.cold:
             return max(0, min(self.peer.streams, 1) - len(self._streams.open))
-        limit = min(self.peer.streams, self._most_streams)
+        limit = min(self.peer.streams, self._streams_now)
         if lane is Lane.BULK and limit > 1:
             limit -= max(1, limit // KEPT_FOR_NOW)
         ids = (frames.LAST_STREAM - self._outbound.next_stream) // 2 + 1
@@ -147,7 +171,11 @@ class Connection:
         """Time has passed: deadlines, and whether the peer is still there."""
         if self.dead is not None:
             return
+        if self._streams_now < self._most_streams:
+            grown = int((self._most_streams - self._first_streams) * (now - self._made_at) / self._ramp)
+            self._streams_now = min(self._most_streams, self._first_streams + grown)
         late = list(self._streams.overdue(now))
+        self._late += len(late)
         for stream in late:
             self._outbound.put(frames.reset(stream, ErrorCode.CANCEL))
             self._answers.fail(stream, OutcomeUnknown("timeout"), now)

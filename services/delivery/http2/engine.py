@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from services.delivery.http2.batch import Batch
 from services.delivery.http2.dialing import Dialer
+from services.delivery.http2.leaving import MOST, Waiting, parted
+from services.delivery.http2.limit import Unwatched, Watch
 from services.delivery.http2.pool import Pool, Wiring
 from services.delivery.http2.proxy import proxies
 from services.delivery.http2.turns import Turns
@@ -33,6 +35,9 @@ class Engine:
     def __init__(self, on: Wiring) -> None:
         self._on = on
         self._pools: dict[Origin, Pool] = {}
+        self._waiting: set[Waiting] = set()
+        self._left = 0
+        """Requests that nobody waits for before they have their outcome."""
         self._ticking = on.loop.call_later(TICK, self._tick)
 
     def submit(self, origin: Origin, batch: Batch) -> asyncio.Future[None]:
@@ -44,6 +49,50 @@ class Engine:
         batches = [_batch(parcel) for parcel in parcels]
         await self._submit([(parcel.origin, batch) for parcel, batch in zip(parcels, batches, strict=True)])
         return [Results(batch.delivered, batch.failures, batch.latency) for batch in batches]
+
+    async def send_most(self, parcels: Sequence[Parcel]) -> list[Results]:
+        """As `send`; but when a few have had no answer for a while, their results come `later`."""
+        work = [(parcel.origin, _batch(parcel)) for parcel in parcels]
+        done = self._submit(work)
+        waiting = Waiting([batch for _, batch in work], done, self._on.loop.time())
+        self._waiting.add(waiting)
+        try:
+            await done
+        finally:
+            self._waiting.discard(waiting)
+        return [
+            self._parted(origin, batch) if batch.left else Results(batch.delivered, batch.failures, batch.latency)
+            for origin, batch in work
+        ]
+
+    def quiet(self, origin: Origin) -> float:
+        """Seconds for which many requests to there have waited without an answer to any of them."""
+        pool = self._pools.get(origin)
+        return 0.0 if pool is None else pool.quiet(self._on.loop.time())
+
+    def limit(self, origin: Origin) -> int | None:
+        """How many requests may be in flight to there; None: nothing is known."""
+        pool = self._pools.get(origin)
+        return None if pool is None else pool.limit
+
+    def _parted(self, origin: Origin, batch: Batch) -> Results:
+        result = parted(batch, self._pool(origin).open_of((batch,)).get(batch, []))
+        left = len(result.open)
+        self._left += left
+
+        def ended(_: object) -> None:
+            self._left -= left
+
+        if result.later is not None:
+            result.later.add_done_callback(ended)
+        return result
+
+    def _part(self, now: float) -> None:
+        """Whoever waits for a few only may go on."""
+        for one in self._waiting:
+            left = one.left(now)
+            if left and self._left + left <= MOST and not one.done.done():
+                one.done.set_result(None)
 
     def _submit(self, work: Sequence[tuple[Origin, Batch]]) -> asyncio.Future[None]:
         """One future for all of them: a bundle of single sends is a batch for each."""
@@ -83,6 +132,8 @@ class Engine:
             pool.tick(now)
             if not pool.in_use and now - pool.used_at >= FORGOTTEN_AFTER:
                 del self._pools[origin]
+        self._part(now)
+        self._on.watch.lowest(min((pool.limit for pool in self._pools.values()), default=None))
         self._ticking = self._on.loop.call_later(TICK, self._tick)
 
     async def close(self) -> None:
@@ -120,8 +171,12 @@ async def open_engine(
     connections: int = CONNECTIONS,
     streams: int = STREAMS,
     scale: float = 1,
+    watch: Watch | None = None,
 ) -> AsyncIterator[Engine]:
-    """The engine, closed at the end. `environ` names the proxy; `scale` divides waits between connects (rehearsals)."""
+    """The engine, closed at the end.
+
+    `environ` names the proxy; `scale` divides ramps and waits between connects (rehearsals).
+    """
     loop = asyncio.get_running_loop()
     dialer = Dialer(ca_file, proxies(os.environ if environ is None else environ))
     rng = random.Random()  # noqa: S311  # jitter, not a secret
@@ -133,7 +188,9 @@ async def open_engine(
             dials.add(task)
             task.add_done_callback(dials.discard)
 
-        engine = Engine(Wiring(dialer, Turns(loop), spawn, loop, rng, scale, connections, streams))
+        engine = Engine(
+            Wiring(dialer, Turns(loop), spawn, loop, rng, scale, connections, streams, watch or Unwatched())
+        )
         try:
             yield engine
         finally:

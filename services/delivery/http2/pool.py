@@ -7,7 +7,7 @@ import asyncio
 import random
 import ssl
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
@@ -18,6 +18,7 @@ from services.delivery.http2.backoff import Backoff
 from services.delivery.http2.batch import Batch
 from services.delivery.http2.connection import Connection
 from services.delivery.http2.dialing import Dialer, trouble_of
+from services.delivery.http2.limit import RAMP, Limit, Watch
 from services.delivery.http2.protocol import OVERHEAD, Link
 from services.delivery.http2.turns import Turns
 from shared.flow.lane import Lane
@@ -33,6 +34,8 @@ REFRESH_EVERY: Final = 1.0
 """Seconds between two replacements because of refused requests."""
 STREAMS_BACK_AFTER: Final = 60.0
 """Seconds after which a stream budget that was halved is doubled again."""
+MANY: Final = 20
+"""Requests that say something about a route if none is answered: a single one may be slow for its own reasons."""
 HTTPS: Final = 443
 
 log = structlog.get_logger()
@@ -50,6 +53,7 @@ class Wiring:
     scale: float
     connections: int
     streams: int
+    watch: Watch
 
 
 class Pool:
@@ -66,6 +70,10 @@ class Pool:
         self._links: list[Link] = []
         self._dialing = False
         self._backoff = Backoff(on.rng, on.scale)
+        self._served = 0
+        self._answered_at = self.used_at
+        """When an answer last came, or somebody asked after nobody had waited for any."""
+        self._limit = Limit(on.connections * on.streams, on.scale, self.used_at)
         self._streams = on.streams
         self._halved_at = 0.0
         self._refreshed_at = float("-inf")
@@ -77,6 +85,8 @@ class Pool:
     def submit(self, batch: Batch) -> None:
         """Requests that are written as soon as there is room."""
         now = self.used_at = self._on.loop.time()
+        if not self._given_at and not self.in_flight:
+            self._answered_at = now
         if batch.fresh:
             self._refresh(now)
         if self._backoff.outcome is not None and not self._usable() and not self._backoff.ready(now):
@@ -94,6 +104,7 @@ class Pool:
 
     def tick(self, now: float) -> None:
         """Time has passed."""
+        self._adapt(now)
         for link in tuple(self._links):
             link.connection.tick(now)
             link.measure(now)
@@ -105,6 +116,45 @@ class Pool:
         if self._streams < self._on.streams and now - self._halved_at >= STREAMS_BACK_AFTER:
             self._streams, self._halved_at = min(self._on.streams, self._streams * 2), now
         self._connect_if_needed(now)
+
+    def _adapt(self, now: float) -> None:
+        """Fewer in flight, or more, by what came of those that were."""
+        served = sum(link.connection.served for link in self._links)
+        if served != self._served:
+            self._served, self._answered_at = served, now
+        news = [link.news() for link in self._links]
+        slow = bool(self._links) and all(link.connection.slow for link in self._links)
+        ended, troubled = sum(one[0] for one in news), sum(one[1] for one in news)
+        before = self._limit.value
+        why = self._limit.look(ended, troubled, now, slow=slow)
+        if why is not None and self._limit.value < before:
+            log.info("concurrency_lowered", host=self._origin.host, why=why, limit=int(self._limit.value))
+            self._on.watch.lowered(why)
+        elif self._limit.value > before and self._given_at:
+            self._on.turns.ask(self)
+
+    @property
+    def limit(self) -> int:
+        """How many requests may be in flight."""
+        return int(self._limit.value)
+
+    def quiet(self, now: float) -> float:
+        """Seconds for which many have waited without an answer to any of them; 0 if there are not many."""
+        outstanding = self.in_flight + sum(batch.count - batch.taken for batch in self._given_at)
+        return now - self._answered_at if outstanding >= MANY else 0.0
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that were written and have no outcome."""
+        return sum(link.connection.in_flight for link in self._links)
+
+    def open_of(self, batches: Collection[Batch]) -> dict[Batch, list[int]]:
+        """Which requests of these batches were written and have no outcome."""
+        found: dict[Batch, list[int]] = {}
+        for link in self._links:
+            for batch, index in link.connection.open_of(batches):
+                found.setdefault(batch, []).append(index)
+        return found
 
     @property
     def in_use(self) -> bool:
@@ -127,19 +177,31 @@ class Pool:
         """Builds frames until that time; True if it could go on."""
         queue = self._queues[lane]
         now = self._on.loop.time()
-        while queue:
-            if perf_counter() >= until:
-                return True
+        if not queue:
+            if lane is Lane.BULK:
+                self._see_whether_full(now, limited=False)
+            return False
+        in_flight = self.in_flight
+        allowed, in_time = self._limit.room(lane, in_flight), True
+        while queue and allowed:
+            in_time = perf_counter() < until
+            if not in_time:
+                break
             link = max(self._links, key=lambda one: one.room(lane), default=None)
             room = link.room(lane) if link is not None else 0
             if link is None or not room:
                 break
-            self._write_to(link, queue, room, now)
+            sent = self._write_to(link, queue, min(room, allowed), now)
+            allowed -= sent
+            in_flight += sent
+        self._limit.carries(in_flight)
+        if not in_time:
+            return True
         if lane is Lane.BULK:
-            self._see_whether_full(now)
-        return bool(queue) and any(link.spent for link in self._links)
+            self._see_whether_full(now, limited=not allowed)
+        return bool(queue and allowed) and any(link.spent for link in self._links)
 
-    def _write_to(self, link: Link, queue: deque[Batch], room: int, now: float) -> None:
+    def _write_to(self, link: Link, queue: deque[Batch], room: int, now: float) -> int:
         batch = queue[0]
         portion = max(1, min(PORTION, PORTION_BYTES // (batch.widest_body + OVERHEAD)))
         n = min(room, portion, batch.count - batch.taken)
@@ -147,16 +209,19 @@ class Pool:
         batch.taken += sent
         link.spend(sent, n, batch.widest_body)
         if batch.taken == batch.count:
+            batch.written_at = now
             queue.popleft()
             del self._given_at[batch]
+        return sent
 
     def flush(self) -> None:
         """Hands what was built to the sockets."""
         for link in tuple(self._links):
             link.flush()
 
-    def _see_whether_full(self, now: float) -> None:
-        if not self._given_at:
+    def _see_whether_full(self, now: float, *, limited: bool) -> None:
+        """It is not if another connection would not help."""
+        if not self._given_at or limited:
             self._full_since = None
         elif self._full_since is None:
             self._full_since = now
@@ -180,8 +245,9 @@ class Pool:
 
     async def _dial(self) -> None:
         connection = Connection(
-            self._authority.encode(), self._on.loop.time(), streams=self._streams, warm_up=self._origin.warm_up
-        )
+            self._authority.encode(), self._on.loop.time(), streams=self._streams, warm_up=self._origin.warm_up,
+            ramp=RAMP / self._on.scale,
+        )  # fmt: skip
         try:
             if self._context is None:
                 self._context = await self._on.dialer.context(self._origin)
@@ -245,6 +311,7 @@ class Pool:
     def lost(self, link: Link, error: Exception | None) -> None:
         """TCP has ended."""
         if link in self._links:
+            self._limit.tell(*link.news())
             self._links.remove(link)
         self._conclude(link, error)
 

@@ -64,6 +64,7 @@ class Link(asyncio.Protocol):
         """It carries so many requests that it is not streams that are missing, should they be all in use."""
         self._owner = owner
         self._counted, self._counted_at = 0, 0.0
+        self._told = (0, 0)
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._paused = False
@@ -77,6 +78,11 @@ class Link(asyncio.Protocol):
             rate = (self.connection.served - self._counted) / since
             self.fast = rate > FAST and self.connection.queueing
             self._counted, self._counted_at = self.connection.served, now
+
+    def news(self) -> tuple[int, int]:
+        """How many requests have ended since this was last asked, and how many of them in trouble."""
+        before, self._told = self._told, (self.connection.ended, self.connection.troubled)
+        return self._told[0] - before[0], self._told[1] - before[1]
 
     def room(self, lane: Lane) -> int:
         """How many requests may be opened now."""

@@ -1,6 +1,6 @@
 """What is open on a connection: runs of streams that were written together, and when each run's time is up."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import repeat
 from math import ceil
 from typing import Final
@@ -76,6 +76,12 @@ class Streams:
         run.batch.failed(run.start + ((stream - run.first) >> 1), outcome, now)
         run.finish(1)
         return True
+
+    def of(self, batches: Collection[Batch]) -> Iterator[tuple[Batch, int]]:
+        """The open requests of these batches. Looks at every open stream."""
+        for stream, run in self.open.items():
+            if run.batch in batches:
+                yield run.batch, run.start + ((stream - run.first) >> 1)
 
     def overdue(self, now: float) -> Iterator[int]:
         """The streams whose time is up; the caller closes each."""

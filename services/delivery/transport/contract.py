@@ -1,5 +1,6 @@
 """The seam between a chunk and the wire: parcels of requests in, one outcome for each request out."""
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -40,6 +41,26 @@ class Results:
     others: list[tuple[int, Outcome]] = field(default_factory=list)
     latency: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS) + 1))
     """Answers by LATENCY_BOUNDS; the last entry holds the slower ones."""
+    open: list[int] = field(default_factory=list)
+    """The numbers of those that have no outcome yet, where the sender may go on without them."""
+    later: "asyncio.Future[Results] | None" = None
+    """What becomes of these, by the same numbers; only where there are any."""
+
+    async def whole(self) -> "Results":
+        """All of them, when the last one has its outcome."""
+        if self.later is None:
+            return self
+        rest = await self.later
+        latency = [one + more for one, more in zip(self.latency, rest.latency, strict=True)]
+        return Results(self.ok + rest.ok, self.others + rest.others, latency)
+
+
+class Leaving(Protocol):
+    """What a transport may offer beside `send`."""
+
+    async def send_most(self, parcels: Sequence[Parcel]) -> list[Results]:
+        """As `send`, but when only a few have had no answer for a while, these are left open."""
+        ...
 
 
 class Transport(Protocol):

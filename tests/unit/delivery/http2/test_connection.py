@@ -326,6 +326,16 @@ def test_the_stream_limit_is_followed_as_it_changes() -> None:
     at.say(settings((3, 0)))
     assert at.connection.room(Lane.NOW) == 0
     at.say(settings((3, 2**32 - 1)))
+    assert at.connection.room(Lane.NOW) == 600
+
+
+def test_a_new_connection_takes_all_its_streams_into_use_within_a_minute() -> None:
+    at = pair((3, 2**32 - 1))
+    assert at.connection.room(Lane.NOW) == 600
+    at.wait(30)
+    at.say(raw(6, 1, 0, b"carillon"))
+    assert at.connection.room(Lane.NOW) == 800
+    at.wait(30)
     assert at.connection.room(Lane.NOW) == 1000
 
 

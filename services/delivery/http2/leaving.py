@@ -1,0 +1,56 @@
+"""When whoever waits for many requests may go on without the last few, and what becomes of those."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from services.delivery.http2.batch import Batch
+from services.delivery.transport.contract import Results
+
+AFTER: Final = 2.0
+"""Seconds since the last of them was written: by then a provider that is well has answered."""
+FEW: Final = 0.1
+"""At most this share of them may be open, or a single one; never all: that is a route in trouble, no few stragglers."""
+MOST: Final = 4000
+"""Requests of a process that are left open at a time. What is more is waited for as ever: memory has a bound."""
+
+
+class Waiting:
+    """Batches that are waited for together, until `done`: when all have ended, or nearly all."""
+
+    __slots__ = ("_asked_at", "_batches", "_total", "done")
+
+    def __init__(self, batches: Sequence[Batch], done: asyncio.Future[None], now: float) -> None:
+        self.done = done
+        self._batches = batches
+        self._total = sum(batch.count for batch in batches)
+        self._asked_at = now
+
+    def left(self, now: float) -> int:
+        """How many are open, if whoever waits may go on without them; else 0."""
+        if now - self._asked_at < AFTER:
+            return 0
+        left = sum(batch.left for batch in self._batches)
+        if not left < self._total or left > max(1, FEW * self._total):
+            return 0
+        if any(batch.taken < batch.count for batch in self._batches):
+            return 0
+        return left if now - max(batch.written_at for batch in self._batches) >= AFTER else 0
+
+
+def parted(batch: Batch, still_open: list[int]) -> Results:
+    """What a batch has come to so far; the few that are still open follow in `later`."""
+    ended = len(batch.failures)
+    latency = list(batch.latency)
+    later: asyncio.Future[Results] = asyncio.get_running_loop().create_future()
+
+    def finished() -> None:
+        if not later.done():
+            others = batch.failures[ended:]
+            since = [now - before for now, before in zip(batch.latency, latency, strict=True)]
+            later.set_result(Results(len(still_open) - len(others), others, since))
+
+    batch.on_done = finished
+    batch.let_go()
+    ok = batch.count - ended - len(still_open)
+    return Results(ok, batch.failures[:ended], list(latency), sorted(still_open), later)
