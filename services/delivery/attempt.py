@@ -5,6 +5,7 @@ Many requests in, many outcomes out; what the retry policy wants later is owed b
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from services.delivery.breaker import Breaker
@@ -16,6 +17,7 @@ from services.delivery.parking import UNREADABLE
 from services.delivery.retry import Again, Ended, decide, too_late
 from services.delivery.rounds import Rounds, Wiring
 from services.delivery.tally import Tally, same_for_all
+from services.delivery.transport.contract import Results
 from shared.flow.record import Part
 from shared.flow.verdict import CredentialProblem, DelayRule, Fate, Retry, Verdict
 from shared.providers.contract import Context
@@ -30,11 +32,19 @@ class Attempts:
     def __init__(self, wiring: Wiring) -> None:
         self._on = wiring
         self._rounds = Rounds(wiring)
+        self.leftovers = self._rounds.leftovers
+        """What parts that were returned owe, while its outcome may still come."""
+
+    def late(self, flight: Flight, result: Results, sent_at: datetime) -> None:
+        """Judges what came of requests that were not waited for. Their route was told of them when they were left."""
+        self._rounds.late(flight, result, sent_at)
 
     async def run(self, work: Sequence[tuple[Job, Found]]) -> list[Part | Postponed]:
         """The record parts of these jobs, in order; or that a job waits, unrecorded, as its variant is parked."""
         prepared = [await self._prepare(job, found) for job, found in work]
-        flights = [one for one in prepared if isinstance(one, Flight) and one.requests.count]
+        whole = [one for one in prepared if isinstance(one, Flight) and one.requests.count]
+        flights = self._on.routes.budgets.admit(whole)
+        self._on.routes.used(flights)
         parked = [one for one in flights if one.variant.parked is not None]
         for flight in parked:
             await self._probe(flight, flights)
@@ -46,6 +56,8 @@ class Attempts:
         going = [one for one in flights if one.held is None]
         self._on.routes.heard(going)
         await self._on.parking.judge(going)
+        self._on.routes.budgets.heard(flights)
+        await self._on.routes.tell()
         return [one.end() if isinstance(one, Flight) else one for one in prepared]
 
     async def _prepare(self, job: Job, found: Found) -> Flight | Part | Postponed:

@@ -1,6 +1,5 @@
 """Works chunks: look up, attempt, close. A few at once; what fails three times by our fault is closed as poison."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +17,9 @@ from services.delivery.held import Held
 from services.delivery.job import Found, Job
 from services.delivery.lookup import Lookup
 from services.delivery.passing import Passing
+from services.delivery.places import Places
 from services.delivery.retry import UNKNOWN_OUTCOME, Ended
+from services.delivery.stragglers import Stragglers
 from services.delivery.tally import same_for_all
 from shared.flow.lane import Lane
 from shared.flow.record import Part
@@ -38,7 +39,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What chunks stand on. `permits` bound how many are worked at once, by lane."""
+    """What chunks stand on. `places` bound how many are worked at once, by lane."""
 
     store: Store
     clock: Clock
@@ -49,8 +50,9 @@ class Wiring:
     attempts: Attempts
     closer: Closer
     passing: Passing
-    permits: dict[Lane, asyncio.Semaphore]
+    places: Places
     scale: float
+    stragglers: Stragglers
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ class Chunks:
         None if they were not started, because the claim no longer holds or the process is stopping.
         """
         worked = Worked()
-        async with self._on.permits[lane]:
+        async with self._on.places.place(jobs[0].route.variant, lane) as until:
+            if until is not None:
+                return Worked(later={one.member: min(until, one.send.deadline) for one in jobs})
             if self._on.life.draining or not held.good(self._on.clock.now()):
                 return None
             with self._on.metrics.in_flight_chunks.labels(jobs[0].route.platform).track_inprogress():
@@ -81,9 +85,16 @@ class Chunks:
                 closed = await self._surely(jobs, lane, worked.later)
             self._on.metrics.chunk_seconds.labels(jobs[0].route.platform).observe(perf_counter() - began)
         for one in closed:  # recorded: what follows holds up no other chunk
+            self._on.stragglers.forget(one.lost)
+            for parts in one.records:
+                self._on.stragglers.follow(parts)
             await self._on.closer.derive(one, {job.send.key: job.send for job in jobs}, lane)
             worked.lost.update(one.lost)
         return worked
+
+    async def settled(self) -> None:
+        """At the end of the process: what was closed without its last answers may still get them."""
+        await self._on.stragglers.settled()
 
     async def _surely(self, jobs: Sequence[Job], lane: Lane, later: dict[str, datetime]) -> list[Closed]:
         """A bundle that fails is worked one by one; a chunk that fails three times is poison."""

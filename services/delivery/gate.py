@@ -61,6 +61,7 @@ class Gate:
                 lines[variant, rule].append(job)
         for (variant, rate), some in lines.items():
             self._line(entry, variant, some, rate, lane)
+        await self._routes.tell()
         return entry
 
     @contextmanager

@@ -9,7 +9,7 @@ from typing import Final
 
 from services.delivery.closing import patiently
 from services.delivery.flight import Flight
-from services.delivery.transport.contract import Results, Transport
+from services.delivery.transport.contract import Leaving, Results, Transport
 from shared.flow.lane import Lane
 from shared.flow.limiting import portion
 from shared.flow.verdict import NotProcessed
@@ -32,14 +32,21 @@ class Pacing:
     store: Store
     clock: Time
     life: Life
+    leaving: Leaving | None = None
+    """The same transport, if it lets a sender go on without the last few."""
     turns: defaultdict[tuple[str, Lane], asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
-    async def send(self, flights: Sequence[Flight]) -> list[Results]:
-        """The results of each flight, in order. Without a limit this is the transport, and costs nothing."""
+    async def send(self, flights: Sequence[Flight], *, may_leave: bool = False) -> list[Results]:
+        """The results of each flight, in order. Without a limit this is the transport, and costs nothing.
+
+        `may_leave`: a few requests may still be open then.
+        """
         limited: dict[str, list[Flight]] = defaultdict(list)
         for flight in flights:
             if flight.variant.variant.rate_limit is not None:
                 limited[flight.variant.variant.id].append(flight)
+        if not limited and may_leave and self.leaving is not None:
+            return await self.leaving.send_most([flight.parcel() for flight in flights])
         if not limited:
             return await self.transport.send([flight.parcel() for flight in flights])
         free = [flight for flight in flights if flight.variant.variant.rate_limit is None]

@@ -2,25 +2,31 @@
 
 import random
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from services.delivery.authorization import Authorizer
 from services.delivery.catalog import Catalog
 from services.delivery.flight import Flight
+from services.delivery.leftovers import Leftovers
 from services.delivery.pacing import Pacing
 from services.delivery.parking import Parking
 from services.delivery.retry import Again, Later, Situation, decide
 from services.delivery.routes import Routes
 from services.delivery.signs import Sign, sign_of
 from services.delivery.tally import Tally
+from services.delivery.transport.contract import Results
 from services.delivery.troubles import Troubles
 from shared.flow.identity import attempt_of
 from shared.flow.verdict import CredentialProblem, DelayRule, Outcome, Retry, Verdict
 from shared.providers.contract import AuthorizationRefused, Provider
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
+
+NO_MORE: Final = 1 << 30
+"""Tries, where nothing can be repeated at once any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class Rounds:
     def __init__(self, wiring: Wiring) -> None:
         self._on = wiring
         self._troubles = Troubles(wiring.provider.name, wiring.metrics)
+        self.leftovers = Leftovers(wiring.scale)
 
     async def run(self, flights: list[Flight]) -> None:
         """Until nothing is to be repeated at once."""
@@ -65,14 +72,25 @@ class Rounds:
             else:
                 self.settle_all(flight, problem, tries)
         sent_at = self._on.clock.now()
-        results = await self._on.pacing.send(sendable)
-        now = self._on.clock.now()
+        may_leave = self.leftovers.may_leave(sendable, sent_at)
+        results = await self._on.pacing.send(sendable, may_leave=may_leave)
         for flight, result in zip(sendable, results, strict=True):
-            flight.fine = flight.fine or result.ok > 0
-            flight.tally.answers(result.ok, result.latency, now)
-            where = self.situation(flight.tally, tries)
-            for number, outcome in result.others:
-                self._settle(flight, number, self._on.provider.verdict(outcome, sent_at), outcome, where)
+            ended = result
+            flight.tally.now = self._on.clock.now()
+            if result.later is not None and not self.leftovers.leave(flight, result, sent_at):
+                ended = await result.whole()
+            self._ended(flight, ended, sent_at, tries)
+
+    def late(self, flight: Flight, result: Results, sent_at: datetime) -> None:
+        """What came of requests that were not waited for."""
+        self._ended(flight, result, sent_at, NO_MORE)
+
+    def _ended(self, flight: Flight, result: Results, sent_at: datetime, tries: int) -> None:
+        flight.fine = flight.fine or result.ok > 0
+        flight.tally.answers(result.ok, result.latency, self._on.clock.now())
+        where = self.situation(flight.tally, tries)
+        for number, outcome in result.others:
+            self._settle(flight, number, self._on.provider.verdict(outcome, sent_at), outcome, where)
 
     async def _authorize(self, flight: Flight) -> Verdict | None:
         """Puts the authorization on a flight; or says what its failure means for all of it."""

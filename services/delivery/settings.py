@@ -23,6 +23,12 @@ class DeliverySettings(Common):
         default=8, ge=2, le=256, description="chunks worked at once; after a kill, what they held may repeat"
     )
     chunks_for_now: int = Field(default=2, ge=1, description="of these, how many are kept for the lane `now`")
+    retry_share: float = Field(
+        default=0.1, ge=0, le=10, description="retries that fail again, of the first attempts by the same route"
+    )
+    retries_least: float = Field(
+        default=10, ge=0, description="retries a second by a route that wait for no budget, however few first attempts"
+    )
     lease_seconds: float = Field(
         default=30, ge=2, description="how long a claim lasts; after a kill, slices are taken over when it ran out"
     )

@@ -51,7 +51,7 @@ class Tally:
             since = verdict.since if isinstance(verdict, Unregistered) else None
             self.end(device.id, decision, since, suspect=isinstance(verdict, Rejected) and verdict.suspect)
         else:
-            self._owe(device.id, decision)
+            self.owe(device.id, decision)
 
     def end(self, device: bytes, ended: Ended, since: datetime | None = None, *, suspect: bool = False) -> None:
         """One notification that ended without a delivery."""
@@ -60,7 +60,8 @@ class Tally:
             Undelivered(device=device, fate=ended.fate, reason=ended.reason, since=since, suspect=suspect)
         )
 
-    def _owe(self, device: bytes, later: Later) -> None:
+    def owe(self, device: bytes, later: Later) -> None:
+        """One notification that gets another attempt, unless its deadline comes first."""
         wait, stored = rounded(later.wait, self.scale)
         due, unknown = self.now + wait, later.unknown or self.found.unknown
         if due > self.job.send.deadline:

@@ -9,27 +9,32 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from services.delivery import authorization, chunks, closing, parking, rounds
+from services.delivery import authorization, chunks, closing, parking, rounds, stragglers
 from services.delivery.admitting import Admitting
 from services.delivery.attempt import Attempts
 from services.delivery.authorization import Authorizer
+from services.delivery.budget import Policy
 from services.delivery.catalog import Catalog
 from services.delivery.chunks import Chunks
 from services.delivery.closing import Closer
+from services.delivery.concurrency import Concurrency
 from services.delivery.gate import Gate
 from services.delivery.held import Table
-from services.delivery.http2.engine import open_engine
+from services.delivery.http2.engine import Engine, open_engine
 from services.delivery.leases import Leases
 from services.delivery.lookup import Lookup
 from services.delivery.pacing import Pacing
 from services.delivery.parking import Parking
 from services.delivery.passing import Passing
-from services.delivery.routes import Routes
+from services.delivery.places import Places
+from services.delivery.routes import Around, Routes
 from services.delivery.settings import DeliverySettings
 from services.delivery.slices import Slices
+from services.delivery.telling import Telling
 from services.delivery.transport.contract import Transport
 from services.delivery.transport.through_aioapns import open_aioapns
 from services.delivery.transport.through_httpx import HttpxTransport, open_httpx
+from services.delivery.ways import Ways
 from services.delivery.worker import Worker
 from shared.bus.bundle import MOST
 from shared.flow.lane import Lane
@@ -57,15 +62,21 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
     speaks = provider(settings.platform)
     async with AsyncExitStack() as stack:
         posts = await stack.enter_async_context(open_httpx(settings.provider_ca_file))
-        transport = await stack.enter_async_context(_transport(settings, speaks, posts))
+        transport = await stack.enter_async_context(_transport(settings, speaks, posts, on.metrics))
         catalog = Catalog(on.store, speaks)
         passing = Passing(settings.platform, on.bus, on.clock, on.metrics, settings.time_scale)
         authorizer = Authorizer(
             authorization.Wiring(on.store, speaks, endpoints, posts.post, on.clock, on.metrics, on.owner)
         )
         parked = Parking(parking.Wiring(settings.platform, on.store, catalog, on.clock, on.metrics))
-        routes = Routes(settings.platform, on.clock, on.metrics, random.Random())  # noqa: S311  # jitter, as below
-        pacing = Pacing(transport, on.store, on.clock, on.life)
+        engine = transport if isinstance(transport, Engine) else None
+        routes = Routes(
+            settings.platform, on.clock, on.metrics, random.Random(),  # noqa: S311  # jitter, as below
+            Around(
+                Policy(settings.retry_share, settings.retries_least), Telling(on.store, on.owner), Ways(engine)
+            ),
+        )  # fmt: skip
+        pacing = Pacing(transport, on.store, on.clock, on.life, engine)
         attempts = Attempts(
             rounds.Wiring(
                 speaks, endpoints, pacing, catalog, authorizer, on.clock, on.metrics,
@@ -74,10 +85,19 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
             )
         )  # fmt: skip
         closer = Closer(closing.Wiring(on.store, on.bus, on.clock, on.metrics, settings.time_scale))
+        permits = _permits(settings)
+        places = Places(permits, settings.chunks_in_flight - _for_now(settings), routes, on.life)
+        followed = await stack.enter_async_context(
+            stragglers.open_stragglers(
+                stragglers.Wiring(
+                    settings.platform, attempts, closer, on.clock, on.metrics, on.life, settings.time_scale
+                )
+            )
+        )
         work = Chunks(
             chunks.Wiring(
                 on.store, on.clock, on.metrics, on.life, catalog, Lookup(on.store, on.clock), attempts, closer,
-                passing, _permits(settings), settings.time_scale,
+                passing, places, settings.time_scale, followed,
             )
         )  # fmt: skip
         lease = timedelta(seconds=settings.lease_seconds)
@@ -106,11 +126,12 @@ def _permits(settings: DeliverySettings) -> dict[Lane, asyncio.Semaphore]:
 
 @asynccontextmanager
 async def _transport(
-    settings: DeliverySettings, speaks: Provider[Any, Any], posts: HttpxTransport
+    settings: DeliverySettings, speaks: Provider[Any, Any], posts: HttpxTransport, metrics: Metrics
 ) -> AsyncIterator[Transport]:
     """What carries requests: the engine, or the library that this provider asks for."""
     if settings.transport == "engine":
-        async with open_engine(settings.provider_ca_file, scale=settings.time_scale) as engine:
+        watch = Concurrency(settings.platform, metrics)
+        async with open_engine(settings.provider_ca_file, scale=settings.time_scale, watch=watch) as engine:
             yield engine
     elif speaks.library == "aioapns":
         async with open_aioapns(settings.provider_ca_file) as aioapns:

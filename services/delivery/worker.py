@@ -50,6 +50,7 @@ class Worker:
             ]
             await self.taking.run(sources)
             renewing.cancel()
+        await self.slices.chunks.settled()
 
     async def _now(self, incoming: Incoming, grouper: Grouper[Message, None]) -> None:
         await grouper.put(_message(incoming))

@@ -1,4 +1,4 @@
-"""Which variants are fed apart from all others, and how much of each: parked ones, and those with a rate limit."""
+"""Which variants are fed apart from all others, and how much of each: parked, limited, or cut off from the provider."""
 
 import time
 from collections.abc import Collection
@@ -18,6 +18,8 @@ class Bulkhead:
 
     parked: bool
     rate_limit: float | None
+    away: bool = False
+    """Some worker has given up its route to the provider for a while; others may still have one."""
 
     def window(self, workers: int) -> int:
         """Chunks of it that may be on the bus: a slice for each worker; for a parked one, something to probe with."""
@@ -41,10 +43,10 @@ class Bulkheads:
 
     async def _read(self, variants: Collection[str]) -> dict[str, Bulkhead | None]:
         limits = await self._store.variants.limits(variants)
-        parked = await self._store.parking.of(variants)
+        parked, away = await self._store.parking.of(variants), await self._store.away.of(variants)
         found: dict[str, Bulkhead | None] = dict.fromkeys(variants)
         for variant, (version, rate) in limits.items():
             in_trouble = variant in parked and parked[variant].version >= version
-            if in_trouble or rate is not None:
-                found[variant] = Bulkhead(in_trouble, rate)
+            if in_trouble or rate is not None or variant in away:
+                found[variant] = Bulkhead(in_trouble, rate, variant in away)
         return found

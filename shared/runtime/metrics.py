@@ -74,6 +74,17 @@ class Metrics:
         Gauge, Spec("Routes (a provider's address and a credential) that are not sent by", ("platform",))
     ]
     breakers_opened: Annotated[Counter, Spec("Routes that were given up for a while", ("platform",))]
+    concurrency_limit: Annotated[
+        Gauge,
+        Spec("Notifications that may be in flight by the route that is doing worst; 0: none is known", ("platform",)),
+    ]
+    concurrency_lowered: Annotated[Counter, Spec("Times that a route's limit was lowered", ("platform", "why"))]
+    retry_budget_left: Annotated[
+        Gauge,
+        Spec("Retries that may begin before others wait, by the route that has fewest left", ("platform",)),
+    ]
+    retries_waited: Annotated[Counter, Spec("Retries made to wait, beyond their route's budget", ("platform",))]
+    stragglers: Annotated[Gauge, Spec("Notifications without an answer yet whose chunks were closed", ("platform",))]
     slices_held: Annotated[Counter, Spec("Slices made to wait: parked, limited, route away", ("platform", "lane"))]
     authorization_refreshes: Annotated[Counter, Spec("Provider authorizations obtained", ("platform", "outcome"))]
     clock_offset_seconds: Annotated[Gauge, Spec("The store's clock less this machine's")]

@@ -12,6 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from shared.store.allowances import Allowances
 from shared.store.apps import Apps
 from shared.store.authorizations import Authorizations
+from shared.store.away import Away
 from shared.store.claims import Claims
 from shared.store.devices import Devices
 from shared.store.duties import Duties
@@ -69,6 +70,7 @@ class Store:
         self.permits = Permits(self.database)
         self.keyed = KeyedRequests(self.database, keyring)
         self.templates = Templates(self.database)
+        self.away = Away(self.database)
 
     async def ensure(self) -> None:
         """Makes every index; safe to repeat and to race."""
@@ -76,7 +78,7 @@ class Store:
             self.apps, self.variants, self.devices, self.sends, self.lists, self.plans, self.schedule,
             self.claims, self.records, self.started, self.heard, self.reports, self.authorizations,
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
-            self.parking, self.permits, self.keyed, self.templates,
+            self.parking, self.permits, self.keyed, self.templates, self.away,
         ):  # fmt: skip
             await collection.ensure()
 

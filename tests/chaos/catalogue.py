@@ -10,9 +10,6 @@ MINUTE: Final = Setup(Stack(scale=10))
 """At 60 a minute would be an hour of retries, after which Google is left alone."""
 NEVER: Final = Setup(duplicates="never")
 SLOW: Final = Setup(latency=0.4, trickle=3)
-ROOM: Final = {"CHUNKS_FOR_NOW": "16"}
-WIDE: Final = Setup(Stack(chunk=500, in_flight=64, extra={"delivery-apns": ROOM, "delivery-fcm": ROOM}), trickle=2)
-"""A request without an answer holds its chunk for the 30 s of its timeout."""
 ALONE: Final = Setup(trickle=0.01)
 LIMITED: Final = Setup(variants=("apns",), latency=0.05, trickle=2)
 BUSY_DOOR: Final = Setup(latency=0.1, trickle=15)
@@ -52,7 +49,7 @@ STORE: Final = (
 )
 PROVIDERS: Final = (
     Case("goaway-storm", "GOAWAY after every 50 requests", wire.goaways),
-    Case("black-hole", "1 % of the requests are never answered", wire.black_hole, WIDE, drives=True),
+    Case("black-hole", "1 % of the requests are never answered", wire.black_hole, drives=True),
     Case("unavailable", "503 for a minute", refusals.unavailable, MINUTE),
     Case("throttled-told-when", "429 with Retry-After", refusals.throttled_and_told_when),
     Case("throttled", "429 without Retry-After", refusals.throttled),

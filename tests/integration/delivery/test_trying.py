@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -12,12 +12,14 @@ import pytest
 from services.delivery import parking, rounds
 from services.delivery.attempt import Attempts
 from services.delivery.authorization import Authorizer, Wiring
+from services.delivery.budget import Policy
 from services.delivery.catalog import Credentialed
 from services.delivery.flight import Postponed
 from services.delivery.job import Found
 from services.delivery.pacing import Pacing
 from services.delivery.parking import Parking
-from services.delivery.routes import Routes
+from services.delivery.routes import Around, Routes
+from services.delivery.telling import Telling
 from services.delivery.transport.contract import Parcel, Results, results_of
 from shared.flow.record import Part
 from shared.flow.verdict import Answer, Fate, Outcome, OutcomeUnknown
@@ -50,6 +52,7 @@ class Bench:
     answer: Callable[[], Outcome] = lambda: FINE
     asked: list[int] = field(default_factory=list)
     parked: Parked | None = None
+    policy: Policy = field(default_factory=Policy)
     attempts: Attempts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +64,7 @@ class Bench:
             rounds.Wiring(
                 speaks, speaks.Endpoints(), Pacing(self, self.store, clock, Life(timedelta(seconds=1))), known,
                 authorizer, clock, metrics, 1, rng, Parking(parking.Wiring("apns", self.store, known, clock, metrics)),
-                Routes("apns", clock, metrics, rng),
+                Routes("apns", clock, metrics, rng, Around(self.policy, Telling(self.store, "w"))),
             )
         )  # fmt: skip
 
@@ -89,6 +92,13 @@ class Bench:
         await self.run()
         self.asked.clear()
         self.clock.advance(timedelta(seconds=13))
+
+    async def retry(self) -> Part | Postponed:
+        """A retry of the devices of a chunk."""
+        one = job(send())
+        again = replace(one, member=f"{one.member}~0/0", parent=(one.member, 0))
+        (ended,) = await self.attempts.run([(again, devices())])
+        return ended
 
     @property
     async def is_parked(self) -> bool:
@@ -201,3 +211,36 @@ async def test_before_it_is_time_nothing_goes_by_a_route_that_is_down(bench: Ben
     (ended,) = await bench.run()
     assert isinstance(ended, Postponed)
     assert bench.asked == []
+
+
+async def test_the_planner_is_told_what_a_route_that_is_down_keeps_back_and_when_it_is_back(bench: Bench) -> None:
+    await bench.break_route()
+    away = bench.store.database["away"]
+    assert await away.distinct("variant") == ["v1"]
+    bench.answer = lambda: DOWN
+    before = await away.find_one({})
+    await bench.run()
+    after = await away.find_one({})
+    assert before is not None
+    assert after is not None
+    assert after["until"] > before["until"]
+    bench.clock.advance(timedelta(minutes=1))
+    bench.answer = lambda: FINE
+    await bench.run()
+    assert await away.find_one({}) is None
+
+
+async def test_a_retry_beyond_the_budget_is_not_asked_for_and_not_recorded(bench: Bench) -> None:
+    few = Bench(bench.store, policy=Policy(share=0.1, least=SIZE / 60))
+    throttled = Answer(429, {}, b'{"reason":"TooManyRequests"}')
+    few.answer = lambda: throttled
+    assert owed(await few.retry()) == SIZE
+    few.asked.clear()
+    ended = await few.retry()
+    assert isinstance(ended, Postponed)
+    assert few.asked == []
+    assert [owed(part) for part in await few.run()] == [SIZE], "first attempts go on"
+    few.clock.advance(timedelta(minutes=2))
+    few.answer = lambda: FINE
+    for _ in range(3):
+        assert delivered(await few.retry()) == SIZE

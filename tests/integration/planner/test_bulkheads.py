@@ -126,6 +126,27 @@ async def test_a_limited_variant_has_a_slice_for_each_worker_and_the_others_the_
     assert broker.by_route() == {0: WORKERS, 1: WINDOW * WORKERS}
 
 
+async def test_a_variant_that_a_worker_cannot_send_for_is_fed_apart_until_it_can_again(opened: Store) -> None:
+    cut_off, well = await variants(opened, [None, None])
+    later = datetime.now(UTC) + timedelta(minutes=5)
+    await opened.away.note("a worker", [cut_off.id], later)
+    await opened.away.note("another", [cut_off.id, well.id], later)
+    await opened.away.back("another", [cut_off.id, well.id])
+    await planned(opened, [cut_off, well])
+    feeding, broker = feeder(opened)
+    await feeding.feed()
+    assert broker.by_route() == {0: WORKERS, 1: WINDOW * WORKERS}
+
+
+async def test_what_a_dead_worker_said_of_a_variant_is_over_when_its_time_is(opened: Store) -> None:
+    (variant,) = await variants(opened, [None])
+    await opened.away.note("a worker", [variant.id], datetime.now(UTC) - timedelta(seconds=1))
+    await planned(opened, [variant])
+    feeding, broker = feeder(opened)
+    await feeding.feed()
+    assert broker.by_route() == {0: WINDOW * WORKERS}
+
+
 async def test_a_variant_that_was_parked_with_other_credentials_is_fed_as_any(opened: Store) -> None:
     (variant,) = await variants(opened, [None])
     await park(opened, variant)
