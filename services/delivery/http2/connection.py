@@ -112,6 +112,11 @@ class Connection:
         return self._answers.troubled + self._late
 
     @property
+    def typical(self) -> float:
+        """Seconds of an answer, lately."""
+        return self._streams.typical
+
+    @property
     def slow(self) -> bool:
         """Whether answers take clearly longer than those of late did."""
         return is_slow(self._streams.typical, self._streams.quickest)

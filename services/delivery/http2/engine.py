@@ -54,7 +54,8 @@ class Engine:
         """As `send`; but when a few have had no answer for a while, their results come `later`."""
         work = [(parcel.origin, _batch(parcel)) for parcel in parcels]
         done = self._submit(work)
-        waiting = Waiting([batch for _, batch in work], done, self._on.loop.time())
+        origins = {parcel.origin for parcel in parcels}
+        waiting = Waiting(origins, [batch for _, batch in work], done, self._on.loop.time())
         self._waiting.add(waiting)
         try:
             await done
@@ -90,7 +91,7 @@ class Engine:
     def _part(self, now: float) -> None:
         """Whoever waits for a few only may go on."""
         for one in self._waiting:
-            left = one.left(now)
+            left = one.left(now, lambda origin: self._pool(origin).typical)
             if left and self._left + left <= MOST and not one.done.done():
                 one.done.set_result(None)
 

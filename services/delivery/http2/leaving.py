@@ -1,14 +1,17 @@
 """When whoever waits for many requests may go on without the last few, and what becomes of those."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from services.delivery.http2.batch import Batch
 from services.delivery.transport.contract import Results
+from shared.providers.contract import Origin
 
-AFTER: Final = 2.0
-"""Seconds since the last of them was written: by then a provider that is well has answered."""
+AFTER: Final = 0.5
+"""Seconds since the last of them was written, at least: by then a provider that is well has answered."""
+TIMES_TYPICAL: Final = 4
+"""Of one that is further away: so many times as long as it takes to answer."""
 FEW: Final = 0.1
 """At most this share of them may be open, or a single one; never all: that is a route in trouble, no few stragglers."""
 MOST: Final = 4000
@@ -18,16 +21,17 @@ MOST: Final = 4000
 class Waiting:
     """Batches that are waited for together, until `done`: when all have ended, or nearly all."""
 
-    __slots__ = ("_asked_at", "_batches", "_total", "done")
+    __slots__ = ("_asked_at", "_batches", "_total", "done", "origins")
 
-    def __init__(self, batches: Sequence[Batch], done: asyncio.Future[None], now: float) -> None:
+    def __init__(self, origins: set[Origin], batches: Sequence[Batch], done: asyncio.Future[None], now: float) -> None:
+        self.origins = origins
         self.done = done
         self._batches = batches
         self._total = sum(batch.count for batch in batches)
         self._asked_at = now
 
-    def left(self, now: float) -> int:
-        """How many are open, if whoever waits may go on without them; else 0."""
+    def left(self, now: float, typical: Callable[[Origin], float]) -> int:
+        """How many are open, if whoever waits may go on without them; else 0. `typical`: seconds of an answer."""
         if now - self._asked_at < AFTER:
             return 0
         left = sum(batch.left for batch in self._batches)
@@ -35,7 +39,8 @@ class Waiting:
             return 0
         if any(batch.taken < batch.count for batch in self._batches):
             return 0
-        return left if now - max(batch.written_at for batch in self._batches) >= AFTER else 0
+        after = max(AFTER, TIMES_TYPICAL * max(map(typical, self.origins)))
+        return left if now - max(batch.written_at for batch in self._batches) >= after else 0
 
 
 def parted(batch: Batch, still_open: list[int]) -> Results:

@@ -71,8 +71,9 @@ class Pool:
         self._dialing = False
         self._backoff = Backoff(on.rng, on.scale)
         self._served = 0
-        self._answered_at = self.used_at
-        """When an answer last came, or somebody asked after nobody had waited for any."""
+        self._unanswered = 0
+        """Requests written since the last answer. What was written before may be a straggler, and says nothing."""
+        self._quiet_since = self.used_at
         self._limit = Limit(on.connections * on.streams, on.scale, self.used_at)
         self._streams = on.streams
         self._halved_at = 0.0
@@ -85,8 +86,8 @@ class Pool:
     def submit(self, batch: Batch) -> None:
         """Requests that are written as soon as there is room."""
         now = self.used_at = self._on.loop.time()
-        if not self._given_at and not self.in_flight:
-            self._answered_at = now
+        if not self._given_at and not self._unanswered:
+            self._quiet_since = now
         if batch.fresh:
             self._refresh(now)
         if self._backoff.outcome is not None and not self._usable() and not self._backoff.ready(now):
@@ -121,7 +122,7 @@ class Pool:
         """Fewer in flight, or more, by what came of those that were."""
         served = sum(link.connection.served for link in self._links)
         if served != self._served:
-            self._served, self._answered_at = served, now
+            self._served, self._unanswered, self._quiet_since = served, 0, now
         news = [link.news() for link in self._links]
         slow = bool(self._links) and all(link.connection.slow for link in self._links)
         ended, troubled = sum(one[0] for one in news), sum(one[1] for one in news)
@@ -140,8 +141,13 @@ class Pool:
 
     def quiet(self, now: float) -> float:
         """Seconds for which many have waited without an answer to any of them; 0 if there are not many."""
-        outstanding = self.in_flight + sum(batch.count - batch.taken for batch in self._given_at)
-        return now - self._answered_at if outstanding >= MANY else 0.0
+        waiting = self._unanswered + sum(batch.count - batch.taken for batch in self._given_at)
+        return now - self._quiet_since if waiting >= MANY else 0.0
+
+    @property
+    def typical(self) -> float:
+        """Seconds of an answer, by the connection that takes longest."""
+        return max((link.connection.typical for link in self._links), default=0.0)
 
     @property
     def in_flight(self) -> int:
@@ -207,6 +213,7 @@ class Pool:
         n = min(room, portion, batch.count - batch.taken)
         sent = link.connection.send(batch, batch.taken, batch.taken + n, now)
         batch.taken += sent
+        self._unanswered += sent
         link.spend(sent, n, batch.widest_body)
         if batch.taken == batch.count:
             batch.written_at = now

@@ -16,9 +16,10 @@ from shared.flow.verdict import OutcomeUnknown
 from tests.integration.http2.provider import Provider, Rig, rigged
 
 pytestmark = pytest.mark.anyio
-LATENCY = 0.05
+LATENCY = 0.3
+"""Seconds: long enough that what may be in flight is, also on a busy machine."""
 RECENT = 0.5
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Watched(Provider):
@@ -73,9 +74,8 @@ async def busy(rig: Rig) -> AsyncIterator[None]:
     [
         Response(503, (), b'{"reason":"ServiceUnavailable"}'),
         Response(429, (("retry-after", "30"),), b'{"reason":"TooManyRequests"}'),
-        Response(429, (), b'{"reason":"TooManyRequests"}'),
     ],
-    ids=["503", "429 with Retry-After", "429"],
+    ids=["503", "429"],
 )
 async def test_a_provider_that_refuses_gets_one_at_a_time_and_more_again_when_it_is_well(
     tmp_path: Path, wrong: Response
@@ -121,7 +121,7 @@ class Holes(Provider):
 
 
 async def test_whoever_may_goes_on_without_the_last_few_and_learns_of_them_later(tmp_path: Path) -> None:
-    provider = Holes(late=5)
+    provider = Holes(late=3)
     async with rigged(provider, tmp_path) as rig:
         first, second = await rig.engine.send_most([rig.parcel(300), rig.parcel(50, first=300)])
         assert (first.ok, first.open, first.others) == (297, [7, 107, 207], [])
@@ -142,6 +142,14 @@ async def test_the_last_few_have_each_their_outcome_also_when_everything_ends(tm
     assert (await found.later).others == [(n, OutcomeUnknown("closing")) for n in (7, 107, 207)]
 
 
+async def test_stragglers_do_not_make_a_route_look_silent(tmp_path: Path) -> None:
+    async with rigged(Holes(), tmp_path) as rig:
+        found = await rig.engine.send_most([rig.parcel(3000)])
+        assert len(found[0].open) == 30
+        await asyncio.sleep(1)
+        assert rig.engine.quiet(rig.origin) == 0
+
+
 async def test_of_a_provider_that_answers_nothing_nobody_goes_on(tmp_path: Path) -> None:
     class Hole(Provider):
         def decide(self, request: Request) -> Answer:
@@ -150,6 +158,7 @@ async def test_of_a_provider_that_answers_nothing_nobody_goes_on(tmp_path: Path)
 
     async with rigged(Hole(), tmp_path) as rig:
         waiting = asyncio.create_task(rig.engine.send_most([rig.parcel(20)]))
-        done, _ = await asyncio.wait({waiting}, timeout=4)
+        done, _ = await asyncio.wait({waiting}, timeout=2.5)
         assert not done
+        assert rig.engine.quiet(rig.origin) >= 2
     assert (await waiting)[0].open == []
