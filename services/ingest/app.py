@@ -18,6 +18,7 @@ from services.ingest.answers import JSON, Again, Done, problem_response, refusal
 from services.ingest.body import Bodies, parsed_query
 from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
+from services.ingest.keys import as_bearer
 from services.ingest.problems import refused, unavailable
 from services.ingest.repeats import HEADER, Repeats
 from services.ingest.routes import ENDPOINTS
@@ -104,7 +105,8 @@ class Entrance:
     async def _handled(self, endpoint: Endpoint, request: Request) -> Response:
         if not self._started:
             raise unavailable("starting: store or broker are not ready yet", STORE_RETRY_AFTER)
-        key = await self._desk.keys.who(request.headers.get("authorization"))
+        authorization = request.headers.get("authorization")
+        key = await self._desk.keys.who(as_bearer(authorization) if endpoint.basic else authorization)
         if key.kind not in endpoint.access:
             raise refused(HTTPStatus.FORBIDDEN, f"this needs a key of the kind {' or '.join(endpoint.access)}")
         idempotency = request.headers.get(HEADER) if endpoint.method == "POST" else None

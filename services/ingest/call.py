@@ -74,6 +74,8 @@ class Endpoint:
     """Accepts sends: refused while the broker does not confirm."""
     drawn: bool = False
     """All that is random in what it makes comes from `Call.bits`: worked twice with the same key, it makes it once."""
+    basic: bool = False
+    """The key may also come as the password of HTTP Basic: what its senders can be told without a change."""
     body_limit: int = SMALL_BODY
     refusals: tuple[HTTPStatus, ...] = field(init=False, default=())
     """Every status that is answered by a problem document."""

@@ -12,6 +12,7 @@ KEYS: Final = {
     "client": "an app's secret for the app itself: register, change and remove its own device",
 }
 MADE: Final = (HTTPStatus.CREATED, HTTPStatus.ACCEPTED)
+BASIC: Final = "an app's secret as the password, for senders that are made for another server"
 TEXT: Final = {"text/plain": {"schema": {"type": "string"}}}
 MEANINGS: Final = {
     HTTPStatus.BAD_REQUEST: "The body is no JSON, or a header cannot be read",

@@ -4,6 +4,7 @@ A secret that was verified is believed for some seconds, so that the store is no
 leaves the secret before it valid anyway, so nothing that was revoked lives longer than this.
 """
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -23,6 +24,17 @@ REMEMBERED: Final = 10_000
 """Secrets that are remembered at once."""
 SCHEME: Final = "bearer"
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="carillon"'}
+
+
+def as_bearer(authorization: str | None) -> str | None:
+    """HTTP Basic (RFC 7617) with the key as password, whoever the user, as Bearer; anything else as it is."""
+    scheme, _, told = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return authorization
+    try:
+        return f"Bearer {base64.b64decode(told, validate=True).decode().partition(':')[2]}"
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from services.ingest.call import Endpoint
 from services.ingest.described import (
+    BASIC,
     IDEMPOTENCY,
     KEYS,
     MADE,
@@ -44,7 +45,8 @@ def document() -> Schema:
         "components": {
             "schemas": schemas.all,
             "securitySchemes": {
-                kind: {"type": "http", "scheme": "bearer", "description": text} for kind, text in KEYS.items()
+                **{kind: {"type": "http", "scheme": "bearer", "description": text} for kind, text in KEYS.items()},
+                "basic": {"type": "http", "scheme": "basic", "description": BASIC},
             },
         },
     }
@@ -55,7 +57,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
         "operationId": _id(endpoint),
         "tags": [_tag(endpoint)],
         "summary": endpoint.summary,
-        "security": [{kind: []} for kind in endpoint.access],
+        "security": [{kind: []} for kind in endpoint.access] + ([{"basic": []}] if endpoint.basic else []),
         "responses": _responses(endpoint, schemas),
     }
     parameters = _path_parameters(endpoint.path) + _query_parameters(endpoint, schemas)

@@ -5,6 +5,8 @@ from typing import Final
 
 from services.ingest import apps, batch, devices, hygiene, sends, templates, variants
 from services.ingest.call import LARGE_BODY, Endpoint
+from services.ingest.doors.gorush import push as gorush
+from services.ingest.doors.gorush.request import Push, Pushed
 from shared.flow.send import SendRequest
 
 OPERATOR: Final = ("admin",)
@@ -106,6 +108,13 @@ SEND_ENDPOINTS: Final = (
     ),
 )  # fmt: skip
 
+DOOR_ENDPOINTS: Final = (
+    Endpoint(
+        "POST", "/api/push", gorush.push, BACKEND, "As gorush has it: notifications by token; all are stored, or none",
+        {HTTPStatus.OK: Pushed}, request=Push, gated=True, drawn=True, basic=True, body_limit=LARGE_BODY,
+    ),
+)  # fmt: skip
+
 TEMPLATE_ENDPOINTS: Final = (
     Endpoint(
         "POST", "/v1/templates", templates.create, BACKEND,
@@ -139,4 +148,5 @@ ENDPOINTS: Final = (
     *HYGIENE_ENDPOINTS,
     *SEND_ENDPOINTS,
     *TEMPLATE_ENDPOINTS,
+    *DOOR_ENDPOINTS,
 )

@@ -41,6 +41,9 @@ GOOD: dict[str, Callable[[Tenant], Bodies]] = {
         {"template": {"name": "tpl", "version": 1}, "device": device_id(tenant.apns, "t:" + "d4" * 32).hex()},
     ],
     "PUT /v1/devices/{device}": lambda _: [{}, {"user": None, "tags": ["news"]}],
+    "POST /api/push": lambda _: [
+        {"notifications": [{"tokens": ["t"], "platform": 2, "message": "Hello", "data": {"a": 1}}]},
+    ],
     "POST /v1/sends:batch": lambda tenant: [
         {
             "sends": [
