@@ -11,7 +11,7 @@ CARILLON := $(BIN)/carillon
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
 
-.PHONY: help setup demo up down test check bench soak chaos format lock contract
+.PHONY: help setup demo up down test check bench soak chaos format lock contract fuzz
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: setup ## Measure this machine: about 15 minutes on a quiet one
 	$(BIN)/python -m tests.bench
 
 MINUTES ?= 10
+fuzz: setup ## Ask every operation of the API 200 things that its document allows or not: some minutes
+	SCHEMATHESIS_EXAMPLES=200 $(BIN)/python -m pytest tests/integration/ingest/test_schemathesis.py
+
 soak: setup ## Try the engine for 10 minutes (MINUTES=2 for fewer) under faults that come and go
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
