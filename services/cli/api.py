@@ -16,6 +16,8 @@ from shared.flow.send import Problem, SendRequest
 
 NDJSON: Final = "application/x-ndjson"
 PATIENCE: Final = timedelta(seconds=30)
+IMPORTED_WITHIN: Final = timedelta(minutes=3)
+"""A few thousand devices at once."""
 AT_ONCE: Final = 8
 """Connections, and so requests in flight. With 32 a request costs twice the CPU: httpx looks at every one of them."""
 Json = dict[str, Any]
@@ -51,11 +53,15 @@ class Api:
         content = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         return await self._answered(method, path, content, "application/json")
 
-    async def _answered(self, method: str, path: str, content: bytes | None, kind: str) -> Json:
+    async def _answered(
+        self, method: str, path: str, content: bytes | None, kind: str, within: timedelta = PATIENCE
+    ) -> Json:
         headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
         headers |= {} if content is None else {"content-type": kind}
         try:
-            answer = await self._client.request(method, path, content=content, headers=headers)
+            answer = await self._client.request(
+                method, path, content=content, headers=headers, timeout=within.total_seconds()
+            )
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
         if answer.is_error:
@@ -91,7 +97,7 @@ class Api:
 
     async def import_devices(self, lines: bytes) -> Json:
         """What became of lines of newline-delimited JSON, a registration each."""
-        return await self._answered("POST", "/v1/devices:import", lines, NDJSON)
+        return await self._answered("POST", "/v1/devices:import", lines, NDJSON, IMPORTED_WITHIN)
 
     async def export_devices(self, variant: str | None) -> AsyncIterator[bytes]:
         """Lines of every device, in pieces that end with a line's end. Raises as `call` does."""

@@ -19,7 +19,7 @@ from shared.roster import Roster
 from shared.store.bulk import Line
 from shared.store.devices import Registration
 
-AT_ONCE: Final = 1000
+AT_ONCE: Final = 2000
 """Lines that are written together, while the next ones are read."""
 LISTED: Final = 1000
 """Refused lines of which the answer tells why; of more it tells how many."""

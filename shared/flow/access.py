@@ -6,7 +6,7 @@ Each candidate is enough by itself; what else there is in it, the whole filter t
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from shared.flow.facets import Stretch, day_stretches, exactly, number_stretches
+from shared.flow.facets import Stretch, day_stretches, exactly, number_stretches, of_language
 from shared.flow.filter import Filter
 from shared.flow.filter_values import RANGE, Value, compared, kind_of, moment
 from shared.flow.version import order_of
@@ -16,7 +16,7 @@ BEYOND: Final = ";"
 """Sorts behind a colon and behind all digits."""
 MOST: Final = 300
 """Stretches in one candidate; more looks for each chunk than that cost more than passing devices over."""
-PREFIX: Final = {"tags": "t:", "locale": "l:", "language": "g:", "zone": "z:", "app_version": "v:", "os_version": "o:"}
+PREFIX: Final = {"tags": "t:", "locale": "l:", "language": "l:", "zone": "z:", "app_version": "v:", "os_version": "o:"}
 
 
 def candidates(one: Filter) -> tuple[Candidate, ...]:
@@ -59,6 +59,8 @@ def _leaf(one: Filter) -> Candidate | None:
 
 
 def _points(field: str, values: Sequence[Value]) -> Candidate | None:
+    if field == "language":
+        return tuple(dict.fromkeys(of_language(str(compared(field, value))) for value in values))
     if field.startswith("attributes."):
         found = [exactly(field.partition(".")[2], value) for value in values]
     elif field in PREFIX:

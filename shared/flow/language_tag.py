@@ -1,6 +1,7 @@
 """Language tags as they are compared: one spelling for each (RFC 5646, section 2.1.1). Pure."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 LANGUAGE_TAG: Final = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
@@ -8,6 +9,7 @@ _SCRIPT: Final = 4
 _REGION: Final = 2
 
 
+@lru_cache(maxsize=4096)
 def canonical_locale(value: str) -> str | None:
     """`pt-BR` for `pt_br`, `zh-Hant-TW` for `ZH-hant-tw`; None if it is no language tag. Android writes en_US."""
     if LANGUAGE_TAG.fullmatch(value) is None:

@@ -1,6 +1,7 @@
 """Versions of apps and operating systems: what is one, and a text for each that sorts as versions do. Pure."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 MOST_PARTS: Final = 6
@@ -14,6 +15,7 @@ RELEASE: Final = "-"
 BEFORE: Final = "!"
 
 
+@lru_cache(maxsize=4096)
 def order_of(version: str) -> str | None:
     """A key that sorts as versions do: 2.0 = 2 < 2.0.1 < 2.9 < 2.10, and 2.0-rc.1 < 2.0; None if it is no version.
 

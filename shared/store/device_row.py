@@ -79,7 +79,7 @@ def _wishes(categories: Mapping[str, bool]) -> dict[str, Any]:
 
 def _facets(kept: Mapping[str, Any], changed: list[str]) -> dict[str, Any]:
     """Those of what is not said as they were, and those of what is."""
-    begins = [prefix for name in dict.fromkeys(changed) for prefix in FACETED.get(name, ())]
+    begins = [FACETED[name] for name in dict.fromkeys(changed) if name in FACETED]
     same = {"$not": [{"$in": [{"$substrBytes": ["$$one", 0, 2]}, begins]}]}
     before = {"$filter": {"input": FACETS, "as": "one", "cond": same}}
     return {"$concatArrays": [before, {"$literal": facets_of(kept)}]}

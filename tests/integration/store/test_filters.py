@@ -219,7 +219,7 @@ async def test_a_device_that_says_something_else_is_found_by_that_alone(opened: 
     assert await fitting({"field": "tags", "exists": True}) == 0
     (stored,) = await opened.database["devices"].find().to_list(None)
     assert (stored["user"], "app_version_key" in stored, stored["attributes"]) == ("$user", False, {"n": 6})
-    assert not [one for one in stored["facets"] if one[:2] in {"t:", "l:", "g:", "v:"}]
+    assert not [one for one in stored["facets"] if one[:2] in {"t:", "l:", "v:"}]
 
 
 async def test_subscriptions_change_tags_and_wishes_and_nothing_else(opened: Store) -> None:

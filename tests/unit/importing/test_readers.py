@@ -129,12 +129,13 @@ def test_a_file_of_another_form_is_said_to_be_one(reader: Reader, text: str | by
 
 
 json_ = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
 )
 
 
-@given(st.lists(json_), st.integers(1, 30), st.booleans())
+@given(st.lists(json_, max_size=5), st.integers(1, 30), st.booleans())
 def test_values_are_read_whole_however_the_file_is_cut(found: list[Any], piece: int, in_array: bool) -> None:  # noqa: FBT001
     class Cut(io.BytesIO):
         def read(self, _: int | None = -1) -> bytes:
