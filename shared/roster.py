@@ -1,4 +1,4 @@
-"""An app's variants as a send needs them: read from the store and opened once, believed for a second."""
+"""An app's variants and rules as a send needs them: read from the store, opened once, believed for a second."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,13 +10,17 @@ import structlog
 from pydantic import ValidationError
 
 from shared.flow.accept import RouteTarget
+from shared.flow.rules import Rules
 from shared.flow.send import SendRequest
 from shared.providers.registry import platforms, provider
+from shared.store.rules import RuleBook
 from shared.store.variants import Variant, Variants
 
 BELIEVED: Final = timedelta(seconds=1)
 REMEMBERED: Final = 10_000
 """Apps whose variants are remembered."""
+
+NO_RULES: Final = Rules()
 
 log = structlog.get_logger()
 
@@ -27,6 +31,7 @@ class Roster:
 
     targets: tuple[RouteTarget, ...]
     fresh: bool
+    rules: Rules = NO_RULES
 
     def platform(self, variant: str) -> str | None:
         """The platform of one variant, or None if the app has no such variant."""
@@ -45,39 +50,47 @@ def canonical(request: SendRequest, targets: Sequence[RouteTarget]) -> SendReque
     return request.model_copy(update={"audience": request.audience.model_copy(update={"tokens": tokens})})
 
 
+Known = tuple[tuple[RouteTarget, ...], Rules]
+
+
 class Rosters:
     """Lives as long as the process. `monotonic` gives seconds."""
 
-    def __init__(self, variants: Variants, monotonic: Callable[[], float]) -> None:
+    def __init__(self, variants: Variants, rules: RuleBook, monotonic: Callable[[], float]) -> None:
         self._variants = variants
+        self._rules = rules
         self._monotonic = monotonic
-        self._known: dict[str, tuple[tuple[RouteTarget, ...], float]] = {}
+        self._known: dict[str, tuple[Known, float]] = {}
         self._opened: dict[str, tuple[int, Any]] = {}
-        self._reading: dict[str, asyncio.Future[tuple[RouteTarget, ...]]] = {}
+        self._reading: dict[str, asyncio.Future[Known]] = {}
 
     async def of(self, app: str, *, fresh: bool = False) -> Roster:
         """The app's variants; `fresh` asks the store in any case."""
-        targets, until = self._known.get(app, ((), 0.0))
+        (targets, rules), until = self._known.get(app, (((), NO_RULES), 0.0))
         if not fresh and until > self._monotonic():
-            return Roster(targets, fresh=False)
+            return Roster(targets, fresh=False, rules=rules)
         reading = self._reading.get(app)
         if reading is None or fresh:
             reading = self._reading[app] = asyncio.ensure_future(self._read_all(app))
         try:
-            return Roster(await asyncio.shield(reading), fresh=True)
+            targets, rules = await asyncio.shield(reading)
+            return Roster(targets, fresh=True, rules=rules)
         finally:
             if reading.done() and self._reading.get(app) is reading:
                 del self._reading[app]
 
-    async def _read_all(self, app: str) -> tuple[RouteTarget, ...]:
+    async def _read_all(self, app: str) -> Known:
         """One read for all who ask meanwhile."""
         variants = [one for one in await self._variants.all(app) if one.platform in platforms()]
-        targets = tuple(RouteTarget(one.id, one.platform, self._settings(one)) for one in variants)
+        targets = tuple(
+            RouteTarget(one.id, one.platform, self._settings(one), provider(one.platform).topics) for one in variants
+        )
         if len(self._known) >= REMEMBERED:
             self._known.clear()
             self._opened.clear()
-        self._known[app] = targets, self._monotonic() + BELIEVED.total_seconds()
-        return targets
+        known = targets, await self._rules.of(app)
+        self._known[app] = known, self._monotonic() + BELIEVED.total_seconds()
+        return known
 
     def forget(self, app: str) -> None:
         """They were changed here."""

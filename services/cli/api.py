@@ -14,7 +14,10 @@ from shared.flow.lane import Lane
 from shared.flow.report import Report, State
 from shared.flow.send import Problem, SendRequest
 
+NDJSON: Final = "application/x-ndjson"
 PATIENCE: Final = timedelta(seconds=30)
+IMPORTED_WITHIN: Final = timedelta(minutes=3)
+"""A few thousand devices at once."""
 AT_ONCE: Final = 8
 """Connections, and so requests in flight. With 32 a request costs twice the CPU: httpx looks at every one of them."""
 Json = dict[str, Any]
@@ -47,16 +50,28 @@ class Api:
 
     async def call(self, method: str, path: str, body: object = None) -> Json:
         """The parsed answer. Raises RefusedError for an error status, UnreachableError if there was no answer."""
+        content = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        return await self._answered(method, path, content, "application/json")
+
+    async def _answered(
+        self, method: str, path: str, content: bytes | None, kind: str, within: timedelta = PATIENCE
+    ) -> Json:
         headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
+        headers |= {} if content is None else {"content-type": kind}
         try:
-            answer = await self._client.request(method, path, json=body, headers=headers)
+            answer = await self._client.request(
+                method, path, content=content, headers=headers, timeout=within.total_seconds()
+            )
         except httpx.HTTPError as error:
-            told = str(error) or type(error).__name__
-            raise UnreachableError(f"{self._client.base_url} does not answer: {told}") from error
+            raise self._unreachable(error) from error
         if answer.is_error:
             raise RefusedError(answer.status_code, _problem(answer))
         found: Json = answer.json() if answer.content else {}
         return found
+
+    def _unreachable(self, error: httpx.HTTPError) -> UnreachableError:
+        told = str(error) or type(error).__name__
+        return UnreachableError(f"{self._client.base_url} does not answer: {told}")
 
     async def create_app(self, name: str) -> Json:
         """Needs the admin key. The answer holds the app's id and, this once, its two secrets."""
@@ -79,6 +94,26 @@ class Api:
             if refused.status != httpx.codes.NOT_FOUND:
                 raise
             return None
+
+    async def import_devices(self, lines: bytes) -> Json:
+        """What became of lines of newline-delimited JSON, a registration each."""
+        return await self._answered("POST", "/v1/devices:import", lines, NDJSON, IMPORTED_WITHIN)
+
+    async def export_devices(self, variant: str | None) -> AsyncIterator[bytes]:
+        """Lines of every device, in pieces that end with a line's end. Raises as `call` does."""
+        query = {"variant": variant} if variant else {}
+        headers = {"authorization": f"Bearer {self._key}"}
+        try:
+            async with self._client.stream("GET", "/v1/devices:export", params=query, headers=headers) as answer:
+                if answer.is_error:
+                    await answer.aread()
+                    raise RefusedError(answer.status_code, _problem(answer))
+                rest = b""
+                async for piece in answer.aiter_bytes():
+                    whole, end, rest = (rest + piece).rpartition(b"\n")
+                    yield whole + end
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
 
     async def send(self, request: SendRequest) -> str:
         """The id of the accepted send."""

@@ -1,4 +1,4 @@
-"""`carillon devices`: what hygiene did to an app's devices, and taking it back."""
+"""`carillon devices`: import and export; what hygiene did to an app's devices, and taking it back."""
 
 import asyncio
 from collections import Counter
@@ -12,8 +12,13 @@ from rich.table import Table
 from services.cli.address import SecretOption, UrlOption, address
 from services.cli.api import Json, open_api
 from services.cli.errors import NotAddressedError
+from services.cli.transfer import export, import_
 
-group = typer.Typer(help="What hygiene did to an app's devices: hygiene, restore.", no_args_is_help=True)
+group = typer.Typer(
+    help="An app's devices: import, export; what hygiene did to them: hygiene, restore.", no_args_is_help=True
+)
+group.command("import")(import_)
+group.command("export")(export)
 
 AppOption = Annotated[str | None, typer.Option("--app", help="The app's id; else the one that the secret is for.")]
 Moment = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"], help="UTC.")]

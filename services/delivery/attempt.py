@@ -73,7 +73,11 @@ class Attempts:
             return await self._unreadable(tally, variant)
         send = job.send
         dry_run, provider = send.request.dry_run, self._on.provider
-        context = Context(send.key, send.id, send.deadline, now, send.request.duplicates, job.route.variant, dry_run)
+        kept = send.request.audience.provider_kept
+        context = Context(
+            send.key, send.id, send.deadline, now, send.request.duplicates, job.route.variant, dry_run,
+            "token" if kept is None else kept[0],
+        )  # fmt: skip
         prepared = prepare(provider, send.request.message, variant.settings, context)
         made = prepared.requests(found.devices)
         for device, refusal in made.refused:

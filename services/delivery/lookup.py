@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.delivery.job import Found, Job
+from services.delivery.left_out import LeftOut
+from services.delivery.screening import screened_by, screens, sorted_out
 from shared.flow.device import Device
 from shared.flow.identity import device_id
 from shared.flow.plan import ListRange, ShardRange
@@ -27,6 +29,7 @@ class Lookup:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._left_out = LeftOut(store)
 
     async def find(self, jobs: Sequence[Job]) -> dict[str, Found]:
         """The devices of each job, by member. A retry whose parent is not visible is left out."""
@@ -44,9 +47,16 @@ class Lookup:
         for (app, variant, _), group in together.items():
             found.update(await self._users_together(app, variant, group))
         for one in jobs:
+            if screens(one.send) and one.member in found:
+                found[one.member] = await self._screened(one, found[one.member])
             if one.send.personal and one.member in found:
                 found[one.member] = await self._personal(one, found[one.member])
         return found
+
+    async def _screened(self, job: Job, found: Found) -> Found:
+        """Without whom the send leaves out; on a retry, too: who opted out meanwhile gets no more."""
+        kept, left_out = sorted_out(found.devices, await self._left_out.of(job.send))
+        return replace(found, devices=kept, suppressed=found.suppressed + left_out) if left_out else found
 
     async def _personal(self, job: Job, found: Found) -> Found:
         """With what the send says of each recipient beside what the registry does."""
@@ -58,7 +68,7 @@ class Lookup:
     @staticmethod
     def _simple_users(job: Job) -> bool:
         audience = job.send.request.audience
-        return audience.users is not None and job.send.small and audience.tags is None
+        return audience.users is not None and job.send.small and not audience.narrowed
 
     async def _parents(self, jobs: Sequence[Job]) -> dict[str, Part]:
         members = [job.parent[0] for job in jobs if job.parent is not None]
@@ -86,15 +96,18 @@ class Lookup:
     async def _devices(self, job: Job) -> list[Device]:
         app, variant, audience, also = job.send.app, job.route.variant, job.send.request.audience, _also(job)
         if isinstance(job.where, ShardRange):
-            return await self._store.devices.in_range(app, variant, job.where, audience, also)
+            return await self._store.devices.in_range(app, variant, job.where, audience, also, job.route.look)
+        if audience.provider_kept is not None:
+            kind, target = audience.provider_kept
+            return [Device(device_id(variant, f"{kind}:{target}"), target)]
         names = await self._store.lists.named(job.send, variant, job.where)
         if audience.tokens is not None:
             known = await self._store.devices.by_token(app, variant, names, also)
             return [known.get(token) or Device(_unregistered(variant, token), token) for token in names]
         if audience.users is not None:
-            return await self._store.devices.of_users(app, variant, names, audience.tags, also)
+            return await self._store.devices.of_users(app, variant, names, audience, also)
         ids = [bytes.fromhex(name) for name in names]
-        return await self._store.devices.by_id(app, variant, ids, audience.tags, also=also)
+        return await self._store.devices.by_id(app, variant, ids, audience, also=also)
 
     async def _owed(self, job: Job, parent: Part) -> Found:
         """Every device that the parent record lists: to be sent to, or suppressed because it is gone or another's."""
@@ -104,7 +117,7 @@ class Lookup:
         owed = debt.devices if debt else ()
         unknown = debt.unknown if debt else False
         app, variant, audience = job.send.app, job.route.variant, job.send.request.audience
-        if audience.tokens is not None:
+        if audience.tokens is not None or audience.provider_kept is not None:
             devices = self._by_any_id(owed, variant, await self._devices(job))
         else:
             users = None
@@ -127,12 +140,14 @@ class Lookup:
 
 
 def _also(job: Job) -> frozenset[str]:
-    """What its message uses of a registration, in whatever language: for templates, and to choose the language."""
-    message, platform = job.send.request.message, job.route.platform
+    """What its message uses of a registration, in whatever language: for templates, and to choose the language; and
+    what decides who is left out.
+    """
+    message, platform, decides = job.send.request.message, job.route.platform, screened_by(job.send)
     if not message.localized:
-        return stored_fields(uses(message, platform)) if message.template else frozenset()
+        return stored_fields(uses(message, platform)) | decides if message.template else decides
     said = [message, *map(message.translated, message.translations)] if message.template else ()
-    return frozenset({"locale"}).union(*(stored_fields(uses(one, platform)) for one in said))
+    return (decides | {"locale"}).union(*(stored_fields(uses(one, platform)) for one in said))
 
 
 def _unregistered(variant: str, token: str) -> bytes:

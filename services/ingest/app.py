@@ -4,12 +4,13 @@ import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from itertools import groupby
+from typing import Any
 
 from prometheus_client import Counter, Histogram
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,6 +20,8 @@ from services.ingest.body import Bodies, parsed_query
 from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
 from services.ingest.keys import as_bearer
+from services.ingest.lines import MEDIA_TYPE as LINES
+from services.ingest.lines import check_headers, lines
 from services.ingest.problems import refused, unavailable
 from services.ingest.repeats import HEADER, Repeats
 from services.ingest.routes import ENDPOINTS
@@ -113,12 +116,16 @@ class Entrance:
         if idempotency is None:
             self._admit(endpoint)
         query = parsed_query(endpoint.query, dict(request.query_params)) if endpoint.query else None
-        body, size = None, 0
+        body: Any = None
+        size = 0
+        if endpoint.lines:
+            check_headers(request)
+            body = lines(request)
         if endpoint.request:
             body, size = await self._bodies.read(request, endpoint.request, endpoint.body_limit)
         call = Call(key, request.path_params, body, query, size)
-        if idempotency is None:
-            return Done(await endpoint.handler(self._desk, call))
+        if idempotency is None or endpoint.lines:
+            return _done(await endpoint.handler(self._desk, call))
         return await self._once(endpoint, call, idempotency, f"POST {request.url.path}?{request.url.query}")
 
     def _admit(self, endpoint: Endpoint) -> None:
@@ -134,6 +141,10 @@ class Entrance:
 
         found = await self._repeats.answer(endpoint, call, key, asked, work)
         return Again(found) if isinstance(found, FirstAnswer) else Done(found)
+
+
+def _done(reply: Reply) -> Response:
+    return Done(reply) if reply.stream is None else StreamingResponse(reply.stream, media_type=LINES)
 
 
 def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) -> ASGIApp:

@@ -1,7 +1,7 @@
 """What an endpoint is, what its handler is given and what it gives back."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -26,7 +26,7 @@ class Call:
     key: Key
     path: Mapping[str, str]
     body: Any = None
-    """The endpoint's request model."""
+    """The endpoint's request model; the lines of one, where it takes lines."""
     query: Any = None
     """The endpoint's query model."""
     size: int = 0
@@ -51,6 +51,8 @@ class Reply:
     location: str | None = None
     settled: bool = True
     """False: of a part nobody knows whether it was stored, so a repetition with the same key goes on from here."""
+    stream: AsyncIterator[bytes] | None = None
+    """Lines of JSON in the place of a body."""
 
 
 Handler = Callable[[Desk, Call], Awaitable[Reply]]
@@ -70,6 +72,10 @@ class Endpoint:
     query: type[BaseModel] | None = None
     conflicts: bool = False
     """May collide with a name in use."""
+    lines: type[BaseModel] | None = None
+    """Takes lines of this model in the place of one body."""
+    gives_lines: type[BaseModel] | None = None
+    """Answers with lines of this model."""
     gated: bool = False
     """Accepts sends: refused while the broker does not confirm."""
     drawn: bool = False
@@ -84,6 +90,13 @@ class Endpoint:
         statuses = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
         statuses |= {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
         if "{" in self.path:
+            statuses.add(HTTPStatus.NOT_FOUND)
+        if self.lines:
+            statuses |= {
+                HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            }  # fmt: skip
+        if self.gives_lines:
             statuses.add(HTTPStatus.NOT_FOUND)
         if self.request:
             statuses |= {

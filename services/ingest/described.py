@@ -22,7 +22,7 @@ MEANINGS: Final = {
     HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time",
     HTTPStatus.CONFLICT: "The name is in use, or the Idempotency-Key stands for another request",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is no plain application/json",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is no plain application/json, or what the path takes",
     HTTPStatus.UNPROCESSABLE_ENTITY: "A field is wrong; `errors` names each by JSON pointer; nothing was stored",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Our fault",
     HTTPStatus.SERVICE_UNAVAILABLE: "Nothing was stored: ask again, unless the type says that the outcome is unknown",
@@ -34,8 +34,9 @@ PATH_PARAMETERS: Final = {
     "device": "the device's id, 24 hexadecimal digits, as its registration answered",
     "send": "the send's id",
     "template": "the template's name",
+    "segment": "the segment's name",
 }
-NAMED_BY: Final = {"template": "name"}
+NAMED_BY: Final = {"template": "name", "segment": "name"}
 """What of the answer to its making names a thing; everything else has an `id`."""
 IDEMPOTENCY: Final[Schema] = {
     "name": HEADER.title(),

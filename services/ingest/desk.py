@@ -10,6 +10,7 @@ from shared.flow.moment import whole_milliseconds
 from shared.roster import Rosters
 from shared.runtime.clock import Time
 from shared.store.connection import Store
+from shared.terms import TermsBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Desk:
     clock: Time
     keys: Keys
     rosters: Rosters
+    terms: TermsBook
     reports: Reports
     commit: Commit
 

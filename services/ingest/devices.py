@@ -66,6 +66,9 @@ class DeviceView(Travelling):
     attributes: dict[str, Attribute] = Field(default_factory=dict)
     locale: str | None = None
     zone: str | None = None
+    app_version: str | None = None
+    os_version: str | None = None
+    categories: dict[str, bool] = Field(default_factory=dict)
     first_seen: datetime
     registered_at: datetime
     retired: Retired | None = None
@@ -91,37 +94,39 @@ async def register(desk: Desk, call: Call) -> Reply:
 async def change(desk: Desk, call: Call) -> Reply:
     """Changes a device."""
     wanted: DeviceChange = call.body
-    device = _id(call)
+    device = device_named(call)
     known = await desk.store.devices.get(call.app, device) if wanted.token else None
     token = provider(known["platform"]).canonical(wanted.token) if known else None
     if not await desk.store.devices.update(call.app, device, wanted.said(), token, desk.now()):
-        raise _none_such()
+        raise none_such()
     return Reply(HTTPStatus.OK, DeviceChanged(id=device.hex()))
 
 
 async def remove(desk: Desk, call: Call) -> Reply:
     """Removes a device."""
-    if not await desk.store.devices.delete(call.app, _id(call)):
-        raise _none_such()
+    if not await desk.store.devices.delete(call.app, device_named(call)):
+        raise none_such()
     return Reply(HTTPStatus.NO_CONTENT)
 
 
 async def show(desk: Desk, call: Call) -> Reply:
     """One device."""
-    device = _id(call)
+    device = device_named(call)
     found = await desk.store.devices.get(call.app, device)
     if found is None:
-        raise _none_such()
+        raise none_such()
     known: dict[str, Any] = {name: found[name] for name in DeviceView.model_fields if name in found}
     return Reply(HTTPStatus.OK, DeviceView.model_validate({**known, "id": device.hex()}))
 
 
-def _id(call: Call) -> bytes:
+def device_named(call: Call) -> bytes:
+    """The id of the device that the path names. Raises `Refused`."""
     text = call.path["device"]
     if DEVICE_ID.fullmatch(text) is None:
-        raise _none_such()
+        raise none_such()
     return bytes.fromhex(text)
 
 
-def _none_such() -> Refused:
+def none_such() -> Refused:
+    """To be raised."""
     return missing("the app has no such device")

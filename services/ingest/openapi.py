@@ -5,6 +5,8 @@ import re
 from http import HTTPStatus
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from services.ingest.call import Endpoint
 from services.ingest.described import (
     BASIC,
@@ -19,6 +21,7 @@ from services.ingest.described import (
     TEXT,
     VERSIONED,
 )
+from services.ingest.lines import MEDIA_TYPE as LINES
 from services.ingest.problems import MEDIA_TYPE, ProblemDocument
 from services.ingest.routes import ENDPOINTS
 from services.ingest.schemas import Schemas
@@ -61,13 +64,15 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
         "responses": _responses(endpoint, schemas),
     }
     parameters = _path_parameters(endpoint.path) + _query_parameters(endpoint, schemas)
-    if endpoint.method == "POST":
+    if endpoint.method == "POST" and not endpoint.lines:
         parameters.append(IDEMPOTENCY)
     if parameters:
         operation["parameters"] = parameters
     if endpoint.request:
         schema = schemas.ref(endpoint.request, "validation")
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    if endpoint.lines:
+        operation["requestBody"] = {"required": True, "content": _lines(endpoint.lines, schemas)}
     return operation
 
 
@@ -80,11 +85,13 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Schema]:
         responses[str(int(status))] = response
         if model:
             response["content"] = {JSON: {"schema": schemas.ref(model, "serialization")}}
-        headers = dict(REPLAY) if endpoint.method == "POST" else {}
+        headers = dict(REPLAY) if endpoint.method == "POST" and not endpoint.lines else {}
         if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and "secrets" not in endpoint.path:
             headers["Location"] = {"schema": {"type": "string"}}
         if headers:
             response["headers"] = headers
+    if endpoint.gives_lines:
+        responses["200"] = {"description": "OK", "content": _lines(endpoint.gives_lines, schemas)}
     problem = {MEDIA_TYPE: {"schema": schemas.ref(ProblemDocument, "serialization")}}
     for status in endpoint.refusals:
         described = {"description": MEANINGS.get(status, status.phrase), "content": problem}
@@ -102,6 +109,12 @@ def _links(endpoint: Endpoint) -> Schema:
             made = {new[0]: f"$response.body#/{NAMED_BY.get(new[0], 'id')}"}
             links[_id(other)] = {"operationId": _id(other), "parameters": known | made}
     return links
+
+
+def _lines(model: type[BaseModel], schemas: Schemas) -> Schema:
+    """One of the model on each line; a schema describes a whole body, so this one is told in words (OpenAPI 3.1)."""
+    name = schemas.ref(model, "validation")["$ref"]
+    return {LINES: {"schema": {"type": "string", "description": f"one {name} on each line"}}}
 
 
 def _refusal_headers(status: HTTPStatus) -> Schema:

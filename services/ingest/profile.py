@@ -1,7 +1,6 @@
 """What an app says about a device when it registers it."""
 
 import math
-import re
 from functools import cache
 from typing import Annotated, Any, Final
 from zoneinfo import available_timezones
@@ -10,13 +9,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import PydanticCustomError
 
 from shared.flow.audience import Tag, User
+from shared.flow.language_tag import canonical_locale
 from shared.flow.model import Travelling
+from shared.flow.rules import CATEGORIES, Category
+from shared.flow.version import MOST_TEXT, order_of
 
 ATTRIBUTES: Final = 50
 TEXT: Final = 256
 WHOLE: Final = 2**53
 """Whole numbers beyond this are not the same in every JSON reader (RFC 8259, section 6)."""
-LANGUAGE_TAG: Final = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 NO_CONTROL: Final = r"^[^\x00-\x1f\x7f]+$"
 
 
@@ -32,10 +33,16 @@ def _zone(value: str) -> str:
 
 
 def _locale(value: str) -> str:
-    """Android writes en_US where the standard (BCP 47) has en-US."""
-    if LANGUAGE_TAG.fullmatch(value) is None:
+    canonical = canonical_locale(value)
+    if canonical is None:
         raise PydanticCustomError("locale", "no language tag, as in de or pt-BR")
-    return value.replace("_", "-")
+    return canonical
+
+
+def _version(value: str) -> str:
+    if order_of(value) is None:
+        raise PydanticCustomError("version", "no version: numbers joined by dots, as in 2.10.3 or 2.0-rc.1")
+    return value
 
 
 def _attribute(value: Any) -> Any:
@@ -65,6 +72,7 @@ AttributeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_
 Attribute = Annotated[Any, BeforeValidator(_attribute), WithJsonSchema(_ATTRIBUTE_SCHEMA)]
 Locale = Annotated[str, StringConstraints(max_length=35), AfterValidator(_locale)]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
+Version = Annotated[str, StringConstraints(max_length=MOST_TEXT), AfterValidator(_version)]
 
 
 class Profile(Travelling):
@@ -75,6 +83,11 @@ class Profile(Travelling):
     attributes: Annotated[dict[AttributeName, Attribute], Field(max_length=ATTRIBUTES)] | None = None
     locale: Locale | None = Field(default=None, description="a language tag, as in `pt-BR`")
     zone: Zone | None = Field(default=None, description="an IANA time zone, as in `Europe/Berlin`")
+    app_version: Version | None = Field(default=None, description="as in `2.10.3`; compared part by part")
+    os_version: Version | None = Field(default=None, description="of the operating system, as in `17.4`")
+    categories: Annotated[dict[Category, bool], Field(max_length=CATEGORIES)] | None = Field(
+        default=None, description="which kinds of messages it wants (true) or does not want (false)"
+    )
 
     def said(self) -> dict[str, Any]:
         """What was said, by field; None for what is to be removed."""

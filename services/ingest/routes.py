@@ -3,10 +3,26 @@
 from http import HTTPStatus
 from typing import Final
 
-from services.ingest import apps, batch, devices, hygiene, sends, templates, variants
+from services.ingest import (
+    apps,
+    audiences,
+    batch,
+    devices,
+    exporting,
+    hygiene,
+    importing,
+    rules,
+    segments,
+    sends,
+    subscriptions,
+    templates,
+    variants,
+)
 from services.ingest.call import LARGE_BODY, Endpoint
 from services.ingest.doors.gorush import push as gorush
 from services.ingest.doors.gorush.request import Push, Pushed
+from shared.flow.rules import Rules
+from shared.flow.segment import Segment, SegmentContent
 from shared.flow.send import SendRequest
 
 OPERATOR: Final = ("admin",)
@@ -63,6 +79,15 @@ DEVICE_ENDPOINTS: Final = (
         request=devices.NewDevice, drawn=True,
     ),
     Endpoint(
+        "POST", "/v1/devices:import", importing.receive, BACKEND,
+        "Register many devices, a line of JSON each; every line is decided by itself",
+        {HTTPStatus.OK: importing.Imported}, lines=importing.ImportedDevice,
+    ),
+    Endpoint(
+        "GET", "/v1/devices:export", exporting.export, BACKEND, "Hand out every device in service, a line of JSON each",
+        {}, query=exporting.Which, gives_lines=importing.ImportedDevice,
+    ),
+    Endpoint(
         "PUT", "/v1/devices/{device}", devices.change, APP, "Change a device; what is left out stays as it was",
         {HTTPStatus.OK: devices.DeviceChanged}, request=devices.DeviceChange,
     ),
@@ -71,6 +96,56 @@ DEVICE_ENDPOINTS: Final = (
     ),
     Endpoint(
         "GET", "/v1/devices/{device}", devices.show, BACKEND, "Show a device", {HTTPStatus.OK: devices.DeviceView}
+    ),
+)  # fmt: skip
+
+SUBSCRIPTION_ENDPOINTS: Final = (
+    Endpoint(
+        "POST", "/v1/devices/{device}:subscribe", subscriptions.subscribe, APP,
+        "Add tags to a device, and say which categories it wants",
+        {HTTPStatus.OK: devices.DeviceChanged}, request=subscriptions.Subscription,
+    ),
+    Endpoint(
+        "POST", "/v1/devices/{device}:unsubscribe", subscriptions.unsubscribe, APP,
+        "Take tags from a device, and say which categories it does not want",
+        {HTTPStatus.OK: devices.DeviceChanged}, request=subscriptions.Subscription,
+    ),
+)  # fmt: skip
+
+AUDIENCE_ENDPOINTS: Final = (
+    Endpoint(
+        "POST", "/v1/audiences:estimate", audiences.estimate, BACKEND,
+        "Say about how many devices an audience has, by platform and variant, and what looking them up would examine",
+        {HTTPStatus.OK: audiences.EstimateView}, request=audiences.Estimate, body_limit=LARGE_BODY,
+    ),
+    Endpoint(
+        "POST", "/v1/segments", segments.create, BACKEND, "Save a filter under a name",
+        {HTTPStatus.CREATED: segments.SegmentView}, request=Segment, conflicts=True,
+    ),
+    Endpoint(
+        "GET", "/v1/segments", segments.show_all, BACKEND, "List the segments, by name",
+        {HTTPStatus.OK: segments.SegmentList},
+    ),
+    Endpoint(
+        "GET", "/v1/segments/{segment}", segments.show, BACKEND, "Show a segment",
+        {HTTPStatus.OK: segments.SegmentView},
+    ),
+    Endpoint(
+        "PUT", "/v1/segments/{segment}", segments.replace, BACKEND,
+        "Change what a segment stands for; sends that were accepted before keep what it was",
+        {HTTPStatus.OK: segments.SegmentView}, request=SegmentContent,
+    ),
+    Endpoint(
+        "DELETE", "/v1/segments/{segment}", segments.delete, BACKEND, "Remove a segment",
+        {HTTPStatus.NO_CONTENT: None},
+    ),
+    Endpoint(
+        "GET", "/v1/apps/{app}/rules", rules.show, EITHER, "Show the rules for all sends of an app",
+        {HTTPStatus.OK: Rules},
+    ),
+    Endpoint(
+        "PUT", "/v1/apps/{app}/rules", rules.replace, OPERATOR, "Lay down the rules for all sends of an app",
+        {HTTPStatus.OK: Rules}, request=Rules,
     ),
 )  # fmt: skip
 
@@ -145,6 +220,8 @@ ENDPOINTS: Final = (
     *APP_ENDPOINTS,
     *VARIANT_ENDPOINTS,
     *DEVICE_ENDPOINTS,
+    *SUBSCRIPTION_ENDPOINTS,
+    *AUDIENCE_ENDPOINTS,
     *HYGIENE_ENDPOINTS,
     *SEND_ENDPOINTS,
     *TEMPLATE_ENDPOINTS,

@@ -21,7 +21,8 @@ class Schemas:
     def __init__(self) -> None:
         wanted: list[Wanted] = [(ProblemDocument, "serialization")]
         for endpoint in ENDPOINTS:
-            wanted += [(one, "validation") for one in (endpoint.request, endpoint.query) if one]
+            taken = (endpoint.request, endpoint.query, endpoint.lines, endpoint.gives_lines)
+            wanted += [(one, "validation") for one in taken if one]
             wanted += [(one, "serialization") for one in endpoint.replies.values() if one]
         wanted += [(provider(platform).Settings, "validation") for platform in platforms()]
         wanted.append((Message, "validation"))

@@ -88,7 +88,7 @@ async def post(desk: Desk, call: Call) -> Reply:
 
 async def place(desk: Desk, app: str, request: SendRequest, size: int, id_: str) -> SendAccepted | SendValid:
     """Stores one send of so many bytes under this id, if that is what it asks for. Raises `Refused`."""
-    if size > SMALL_BODY and (request.audience.named or 0) <= NAMED_INLINE:
+    if size > SMALL_BODY and max(request.audience.named or 0, request.audience.exclude.count) <= NAMED_INLINE:
         raise too_large(SMALL_BODY)
     if request.template is not None:
         request = await _in_full(desk, app, request)
@@ -142,10 +142,12 @@ async def _accepted(desk: Desk, app: str, request: SendRequest, id_: str) -> Sen
     """Raises `Refused` with all that is wrong. What is believed of the app's variants never refuses a send."""
     key = send_key(app, id_)
     roster = await desk.rosters.of(app)
-    send = accept(request, app, key, roster.targets, desk.now(), check=check_message)
+    terms = await desk.terms.of(app, request, roster)
+    send = accept(request, app, key, roster.targets, desk.now(), check=check_message, terms=terms)
     if send.problems and not roster.fresh:
         roster = await desk.rosters.of(app, fresh=True)
-        send = accept(request, app, key, roster.targets, desk.now(), check=check_message)
+        terms = await desk.terms.of(app, request, roster)
+        send = accept(request, app, key, roster.targets, desk.now(), check=check_message, terms=terms)
     if send.problems:
         raise invalid(send.problems)
     return send

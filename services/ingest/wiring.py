@@ -33,6 +33,7 @@ from shared.runtime.serving import serve
 from shared.runtime.start import Process
 from shared.store.connection import Store, open_store
 from shared.store.keyring import open_keyring
+from shared.terms import TermsBook
 
 STORE_WITHIN: Final = timedelta(seconds=10)
 """An election fits in; who waits for an HTTP answer waits no longer."""
@@ -67,7 +68,8 @@ async def running(settings: IngestSettings, life: Life) -> AsyncIterator[int]:
             store=store,
             clock=clock,
             keys=Keys(store.apps, key, time.monotonic),
-            rosters=Rosters(store.variants, time.monotonic),
+            rosters=Rosters(store.variants, store.rules, time.monotonic),
+            terms=TermsBook(store, clock),
             reports=Reports(store, clock, time.monotonic),
             commit=commit,
         )

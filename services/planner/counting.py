@@ -63,7 +63,7 @@ class Counting:
 
     async def _whole(self, send: Send, route: Route) -> int:
         audience = send.request.audience
-        if not send.lists:
+        if not send.walks_lists:
             return await self.store.devices.total(send.app, route.variant, audience)
         lengths = send.lists.get(send.list_for(route.variant), ())
         pieces = [ListRange(part, 0, length) for part, length in enumerate(lengths)]
@@ -98,14 +98,16 @@ class Counting:
     async def _matched(self, send: Send, route: PlannedRoute, where: ShardRange | ListRange) -> int:
         """How many devices a chunk covers now, under the send's filter."""
         audience, devices = send.request.audience, self.store.devices
+        if audience.provider_kept is not None:
+            return 1
         if isinstance(where, ShardRange):
-            return await devices.count(send.app, route.variant, where, audience)
+            return await devices.count(send.app, route.variant, where, audience, route.look)
         names = await self.store.lists.named(send, route.variant, where)
         if audience.tokens is not None:
             return len(names)
         if audience.users is not None:
-            return len(await devices.of_users(send.app, route.variant, names, audience.tags))
-        return len(await devices.by_id(send.app, route.variant, [bytes.fromhex(n) for n in names], audience.tags))
+            return len(await devices.of_users(send.app, route.variant, names, audience))
+        return len(await devices.by_id(send.app, route.variant, [bytes.fromhex(n) for n in names], audience))
 
     async def _insert(self, part: Part, plan: Plan) -> bool:
         part = part.model_copy(update={"dry_run": True}) if plan.dry_run else part

@@ -13,17 +13,18 @@ from pydantic import ValidationError
 
 from shared.bus.incoming import Incoming
 from shared.bus.topology import EXTERNAL
-from shared.flow.accept import RouteTarget, accept, lists_of, unread
+from shared.flow.accept import accept, lists_of, unread
 from shared.flow.answer import CommandAnswer
 from shared.flow.identity import APP_ID, SEND_ID, send_key
-from shared.flow.send import Command, Problem, Send
+from shared.flow.send import Command, Problem, Send, SendRequest
 from shared.providers.registry import check_message, problems_of
 from shared.referring import said_in_full
-from shared.roster import Rosters, canonical
+from shared.roster import Roster, Rosters, canonical
 from shared.runtime.clock import Clock
 from shared.store.apps import Apps
 from shared.store.templates import Templates
 from shared.taking import Unreadable
+from shared.terms import TermsBook
 
 SIGNATURE: Final = "carillon-signature"
 """Header: the hex HMAC-SHA256 of the message body with the app's secret."""
@@ -54,6 +55,7 @@ class Door:
     apps: Apps
     templates: Templates
     rosters: Rosters
+    terms: TermsBook
     clock: Clock
     by_user: bool
     """Trust the broker's user, `backend-<app>`, instead of a signature."""
@@ -97,14 +99,15 @@ class Door:
             return Read(send, {}, check_only=command.validate_only)
         roster = await self.rosters.of(app)
         request = canonical(said, roster.targets)
-        send = self._accepted(request, key, app, roster.targets)
+        send = await self._accepted(request, key, app, roster)
         if send.problems and not roster.fresh:
             roster = await self.rosters.of(app, fresh=True)
-            send = self._accepted(request, key, app, roster.targets)
+            send = await self._accepted(request, key, app, roster)
         return Read(_marked(send, print_), {} if send.problems else lists_of(request), request.validate_only)
 
-    def _accepted(self, request: Any, key: str, app: str, targets: tuple[RouteTarget, ...]) -> Send:
-        return accept(request, app, key, targets, self.clock.now(), "amqp", check=check_message)
+    async def _accepted(self, request: SendRequest, key: str, app: str, roster: Roster) -> Send:
+        terms = await self.terms.of(app, request, roster)
+        return accept(request, app, key, roster.targets, self.clock.now(), "amqp", check=check_message, terms=terms)
 
 
 def unpacked(body: bytes) -> list[dict[str, Any]]:

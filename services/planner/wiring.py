@@ -18,6 +18,7 @@ from shared.foundation import Foundation, open_foundation
 from shared.roster import Rosters
 from shared.runtime.metrics import Metrics
 from shared.runtime.start import Process
+from shared.terms import TermsBook
 
 
 async def main(process: Process[PlannerSettings]) -> None:
@@ -34,8 +35,9 @@ async def run(on: Foundation, settings: PlannerSettings) -> None:
     planning = Planning(on.store, on.clock, settings.chunk_size, max(on.clock.scaled(age), LEAST_WAIT))
     feeder = Feeder(on.store, on.bus, publishing, settings.slices_per_worker)
     intake = Intake(on.store, on.taking("sends"), planning, publishing, feeder)
-    rosters = Rosters(on.store.variants, time.monotonic)
-    door = Door(on.store.apps, on.store.templates, rosters, on.clock, settings.amqp_users)
+    rosters = Rosters(on.store.variants, on.store.rules, time.monotonic)
+    terms = TermsBook(on.store, on.clock)
+    door = Door(on.store.apps, on.store.templates, rosters, terms, on.clock, settings.amqp_users)
     commands = Commands(on.store, on.bus, on.metrics, on.taking("commands"), door, publishing)
     counting = Counting(on.store, on.clock, on.metrics, publishing)
     dropping = Dropping(on.store, on.clock, counting, on.taking("drops"))

@@ -3,16 +3,27 @@
 The same for HTTP and AMQP, and pure: who calls stores the lists first, then the send, then wakes the planner.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from shared.flow.audience import NAMED_INLINE, Audience
+from shared.flow.filter import Filter
 from shared.flow.lane import NOW_MAX, Lane, lane_for
 from shared.flow.message import Message
 from shared.flow.moment import whole_milliseconds
-from shared.flow.recipients import cut_down, named_lists, personal_list, value_problems, without_repeats
+from shared.flow.recipients import (
+    cut_down,
+    excluded_cut_down,
+    excluded_lists,
+    named_lists,
+    personal_list,
+    value_problems,
+    without_repeats,
+)
+from shared.flow.resolving import possible, resolved
+from shared.flow.rules import Rules
 from shared.flow.send import PERSONAL, Problem, Route, Send, SendRequest, deadline_of
 from shared.flow.stored_list import parts
 
@@ -30,6 +41,21 @@ class RouteTarget:
     variant: str
     platform: str
     settings: Any = None
+    topics: bool = False
+    """Whether its provider keeps topics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What else of the app a decision rests on: its rules, the segments that the request names, and its reach."""
+
+    rules: Rules = Rules()  # noqa: RUF009  # it is frozen
+    segments: Mapping[str, Filter] = field(default_factory=dict)
+    reach: int = 0
+    """About how many devices it would reach, if the rules ask for that."""
+
+
+NO_TERMS: Final = Terms()
 
 
 def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
@@ -41,10 +67,15 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
     source: Source = "http",
     *,
     check: MessageCheck,
+    terms: Terms = NO_TERMS,
 ) -> Send:
     """The send; if it has problems, it is rejected and nothing of it is owed. `variants` are all that the app has."""
-    audience = without_repeats(request.audience)
-    targets, problems = _routed(audience, variants)
+    audience, problems = resolved(without_repeats(request.audience), terms.segments, now)
+    targets, more = _routed(audience, variants)
+    problems += more
+    problems += _unconfirmed(request, terms)
+    if audience.provider_kept is not None:
+        problems += _not_for_topics(request.message)
     problems += _lane_problems(request, audience)
     problems += value_problems(request)
     if "message" not in request.model_fields_set:
@@ -54,7 +85,7 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
         for one in check(request.message, _settings(targets or list(variants)))
     ]
     lists = {} if problems else lists_of(request)
-    kept = cut_down(audience, NAMED_INLINE)
+    kept = excluded_cut_down(cut_down(audience, NAMED_INLINE), NAMED_INLINE)
     if kept is not request.audience:
         values = None if PERSONAL in lists else request.values
         request = request.model_copy(update={"audience": kept, "values": values})
@@ -69,20 +100,24 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
         deadline=deadline_of(request, now),
         source=source,
         lists={name: tuple(map(len, parts(values))) for name, values in lists.items()},
+        stale_before=_stale_before(request, terms.rules, now),
+        opt_in=request.category is not None and request.category in terms.rules.opt_in,
         problems=tuple(problems),
     )
 
 
 def lists_of(request: SendRequest) -> dict[str, tuple[str, ...]]:
     """What the store must hold before the send does, by list name; nothing if the send itself holds it."""
+    left_out = request.audience.exclude.count > NAMED_INLINE
+    lists = excluded_lists(request.audience) if left_out else {}
     if (request.audience.named or 0) <= NAMED_INLINE:
-        return {}
+        return lists
     audience = without_repeats(request.audience)
     if (audience.named or 0) <= NAMED_INLINE:
-        return {}
+        return lists
     if request.values is not None:
-        return {PERSONAL: personal_list(audience, request.values)}
-    return named_lists(audience)
+        return lists | {PERSONAL: personal_list(audience, request.values)}
+    return lists | named_lists(audience)
 
 
 def unread(app: str, key: str, problems: Sequence[Problem], now: datetime, source: Source = "amqp") -> Send:
@@ -113,6 +148,8 @@ def _routed(audience: Audience, variants: Sequence[RouteTarget]) -> tuple[list[R
     targets = [one for one in variants if _kept(audience, one)]
     if not targets and not problems:
         detail = "no variant of the app is left" if variants else "the app has no variant yet"
+        if audience.provider_kept is not None and variants:
+            detail = "no variant of the app is left whose platform has topics"
         problems.append(Problem(pointer="/audience", detail=detail))
     return targets, problems
 
@@ -120,9 +157,34 @@ def _routed(audience: Audience, variants: Sequence[RouteTarget]) -> tuple[list[R
 def _kept(audience: Audience, target: RouteTarget) -> bool:
     if audience.tokens is not None:
         return target.variant in audience.tokens
-    return (not audience.variants or target.variant in audience.variants) and (
-        not audience.platforms or target.platform in audience.platforms
+    return (
+        (target.topics or audience.provider_kept is None)
+        and possible(audience.filter, target.platform)
+        and (not audience.variants or target.variant in audience.variants)
+        and (not audience.platforms or target.platform in audience.platforms)
     )
+
+
+def _not_for_topics(message: Message) -> list[Problem]:
+    said = {"template": message.template, "localized": bool(message.localized)}
+    return [
+        Problem(pointer=f"/message/{name}", detail="a topic is no device to choose for")
+        for name, given in said.items()
+        if given
+    ]
+
+
+def _unconfirmed(request: SendRequest, terms: Terms) -> list[Problem]:
+    most = terms.rules.confirm_above
+    if most is None or request.confirm or terms.reach <= most:
+        return []
+    detail = f"it would reach about {terms.reach:,} devices; above {most:,} the app asks for confirm: true"
+    return [Problem(pointer="/confirm", detail=detail)]
+
+
+def _stale_before(request: SendRequest, rules: Rules, now: datetime) -> datetime | None:
+    days = request.stale_after_days or rules.stale_after_days
+    return whole_milliseconds(now - timedelta(days=days)) if days is not None else None
 
 
 def _lane_problems(request: SendRequest, audience: Audience) -> list[Problem]:

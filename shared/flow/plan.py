@@ -36,6 +36,7 @@ class PlannedRoute(Travelling):
     bounds: tuple[int, ...] = ()
     pieces: tuple[Piece, ...] = ()
     chunks: tuple[int, ...] = Field(description="the number of chunks of each slice")
+    look: int = Field(default=-1, description="by which of the audience's looks the devices are found; -1: by none")
 
 
 class Counted(Travelling):

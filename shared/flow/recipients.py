@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from shared.flow.audience import Audience
-from shared.flow.send import Problem, SendRequest
+from shared.flow.audience import Audience, Exclude
+from shared.flow.send import EXCLUDED, Problem, SendRequest
 
 MOST_PROBLEMS = 100
 
@@ -29,6 +29,12 @@ def named_lists(audience: Audience) -> dict[str, tuple[str, ...]]:
     if audience.devices is not None:
         return {"devices": audience.devices}
     return {f"tokens/{variant}": tokens for variant, tokens in (audience.tokens or {}).items()}
+
+
+def excluded_lists(audience: Audience) -> dict[str, tuple[str, ...]]:
+    """Who is left out, by the name under which they are stored."""
+    lists = {f"{EXCLUDED}users": audience.exclude.users, f"{EXCLUDED}devices": audience.exclude.devices}
+    return {name: tuple(dict.fromkeys(values)) for name, values in lists.items() if values}
 
 
 def cut_down(audience: Audience, most: int) -> Audience:
@@ -60,3 +66,11 @@ def value_problems(request: SendRequest) -> list[Problem]:
         Problem(pointer=f"/values/{user.replace('~', '~0').replace('/', '~1')}", detail="is not in audience.users")
         for user in strangers[:MOST_PROBLEMS]
     ]
+
+
+def excluded_cut_down(audience: Audience, most: int) -> Audience:
+    """The same for whom it leaves out."""
+    if audience.exclude.count <= most:
+        return audience
+    first = Exclude(users=audience.exclude.users[:1], devices=audience.exclude.devices[:1])
+    return audience.model_copy(update={"exclude": first})

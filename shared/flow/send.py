@@ -12,6 +12,7 @@ from shared.flow.lane import Lane
 from shared.flow.message import Message
 from shared.flow.model import Travelling
 from shared.flow.moment import whole_milliseconds
+from shared.flow.rules import Category
 from shared.flow.values import Values
 
 DEFAULT_TTL: Final = timedelta(hours=24)
@@ -24,6 +25,8 @@ TEMPLATE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TemplateName = Annotated[str, StringConstraints(pattern=rf"^{TEMPLATE_NAME.pattern}$")]
 PERSONAL: Final = "recipients"
 """The stored list of users each with its values."""
+EXCLUDED: Final = "exclude/"
+"""How the names of the stored lists begin of those who are left out."""
 
 
 class Duplicates(StrEnum):
@@ -68,6 +71,13 @@ class SendRequest(Travelling):
         description="go through everything and reach nobody: providers that can check a message check it, others are "
         "not asked; the report says that it is of a dry run",
     )
+    category: Category | None = Field(
+        default=None, description="what kind of message it is, as devices subscribe to it; not iOS' `message.category`"
+    )
+    stale_after_days: Annotated[int, Field(ge=1, le=3650)] | None = Field(
+        default=None, description="suppress devices that did not register for so many days; else the app's rule holds"
+    )
+    confirm: bool = Field(default=False, description="it may reach more devices than the app's rule `confirm_above`")
 
 
 class Command(SendRequest):
@@ -104,6 +114,7 @@ class Send(Travelling):
     Up to `NAMED_INLINE` recipients stand in `request.audience`. More are stored as lists, named `users`, `devices`,
     `tokens/<variant>` or, with their values, `recipients`, and the audience keeps the first of each only: its kind and
     narrowing hold, its numbers do not.
+    Whom it leaves out is kept in the same way, in lists named `exclude/users` and `exclude/devices`.
     """
 
     v: Literal[1] = VERSION
@@ -119,6 +130,10 @@ class Send(Travelling):
     lists: dict[str, tuple[int, ...]] = Field(
         default_factory=dict, description="lengths of the stored parts of each list of recipients, by the list's name"
     )
+    stale_before: datetime | None = Field(
+        default=None, description="devices that registered last before this are suppressed"
+    )
+    opt_in: bool = Field(default=False, description="its category reaches only devices that said yes to it")
     problems: tuple[Problem, ...] = Field(default=(), description="why it was rejected; empty if it was accepted")
     fingerprint: str = Field(default="", description="of the command, if it was one: its id stands for nothing else")
 
@@ -137,8 +152,17 @@ class Send(Travelling):
         return f"{self.key}/{name}"
 
     def list_for(self, variant: str) -> str:
-        """The name of the stored list that a route to this variant walks; only for a send that has lists."""
-        return f"tokens/{variant}" if self.request.audience.tokens is not None else next(iter(self.lists))
+        """The name of the stored list that a route to this variant walks; only for a send that walks lists."""
+        audience = self.request.audience
+        if audience.tokens is not None:
+            return f"tokens/{variant}"
+        named = "users" if audience.users is not None else "devices"
+        return PERSONAL if PERSONAL in self.lists else named
+
+    @property
+    def walks_lists(self) -> bool:
+        """Whether its recipients are stored lists; whom it leaves out may be one beside a scan."""
+        return any(not name.startswith(EXCLUDED) for name in self.lists)
 
 
 def deadline_of(request: SendRequest, accepted_at: datetime) -> datetime:

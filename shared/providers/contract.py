@@ -6,7 +6,7 @@ Long, because it is read as a whole by whoever adds a platform: types and signat
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import ClassVar, Final, Protocol, TypeVar
+from typing import ClassVar, Final, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -16,6 +16,7 @@ from shared.flow.send import Duplicates, Problem
 from shared.flow.verdict import Fate, Outcome, Rejected, Verdict
 
 Headers = tuple[tuple[str, str], ...]
+Target = Literal["token", "topic", "condition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Context:
     variant: str = ""
     dry_run: bool = False
     """The provider is to check the message and deliver it to nobody; set only where it `validates`."""
+    target: Target = "token"
+    """What a device's token is: a topic or a condition stands there for whoever the provider finds by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,8 @@ class Provider(Protocol[S, E]):
     """Which library transport speaks to this provider (`aioapns`, `httpx`), where the operator asks for one."""
     validates: bool
     """Whether the provider can be asked to check a message without delivering it."""
+    topics: bool
+    """Whether it keeps topics that devices subscribe to, and sends to whoever did."""
     min_refresh: float
     """Seconds that must lie between two authorizations of one identity."""
 

@@ -13,10 +13,12 @@ from shared.store.allowances import Allowances
 from shared.store.apps import Apps
 from shared.store.authorizations import Authorizations
 from shared.store.away import Away
+from shared.store.bulk import Bulk
 from shared.store.claims import Claims
 from shared.store.devices import Devices
 from shared.store.duties import Duties
 from shared.store.evidence import EvidenceBook
+from shared.store.export import Export
 from shared.store.heard import Heard
 from shared.store.keyed import KeyedRequests
 from shared.store.keyring import Keyring
@@ -27,9 +29,12 @@ from shared.store.plans import Plans
 from shared.store.quarantine import Quarantine
 from shared.store.records import Records
 from shared.store.reports import Reports
+from shared.store.rules import RuleBook
 from shared.store.schedule import Schedule
+from shared.store.segments import Segments
 from shared.store.sends import Sends
 from shared.store.started import Started
+from shared.store.survey import Survey
 from shared.store.templates import Templates
 from shared.store.undoing import Undoing
 from shared.store.variants import Variants
@@ -71,6 +76,11 @@ class Store:
         self.keyed = KeyedRequests(self.database, keyring)
         self.templates = Templates(self.database)
         self.away = Away(self.database)
+        self.rules = RuleBook(self.database)
+        self.segments = Segments(self.database)
+        self.survey = Survey(self.database)
+        self.bulk = Bulk(self.database, self.devices)
+        self.export = Export(self.database)
 
     async def ensure(self) -> None:
         """Makes every index; safe to repeat and to race."""
@@ -78,7 +88,7 @@ class Store:
             self.apps, self.variants, self.devices, self.sends, self.lists, self.plans, self.schedule,
             self.claims, self.records, self.started, self.heard, self.reports, self.authorizations,
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
-            self.parking, self.permits, self.keyed, self.templates, self.away,
+            self.parking, self.permits, self.keyed, self.templates, self.away, self.rules, self.segments,
         ):  # fmt: skip
             await collection.ensure()
 

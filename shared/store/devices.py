@@ -1,7 +1,8 @@
 """Devices: the registry of tokens, as clients write it. What sends ask of it is in `look_ups`.
 
-{_id: 12 bytes, app, variant, platform, token, token_key: 12 bytes, shard: int32, user, tags, facets: ["t:<tag>"],
- attributes, locale, zone, first_seen, registered_at, live: whether it is in service, retired: {at, reason, since}}
+{_id: 12 bytes, app, variant, platform, token, token_key: 12 bytes, shard: int32, user, tags, attributes, locale, zone,
+ app_version, app_version_key: as it sorts, os_version, os_version_key, categories: {name: wanted}, facets: see
+ `shared/flow/facets.py`, first_seen, registered_at, live: whether it is in service, retired: {at, reason, since}}
 
 `_id` and `shard` follow from the installation id if the client gives one, else from the first token, and never change.
 A token is in one row of a variant only: the newest registration wins. The index that a scan goes by holds all that the
@@ -10,7 +11,7 @@ scan asks for: 500 devices are a few pages that lie together, not 500 rows that 
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -19,11 +20,10 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from shared.flow.identity import device_id, shard_of
+from shared.store.device_row import Stages, rewritten, room, subscribed, unsubscribed
 from shared.store.errors import StoreBusy
-from shared.store.look_ups import LookUps, facets_of, token_key
+from shared.store.look_ups import LookUps, token_key
 
-PROFILE: Final = ("user", "tags", "attributes", "locale", "zone")
-"""What a registration may say beside the token; what it leaves out stays as it was, null removes it."""
 ATTEMPTS: Final = 30
 """Registrations of one token at once may collide on its unique index this often before it is reported."""
 BACKOFF: Final = 0.01
@@ -41,6 +41,13 @@ class Registration:
     token: str
     installation: str | None = None
     profile: Mapping[str, Any] = field(default_factory=dict)
+    device: bytes | None = None
+    """The id that the device has here already, where it is known by that; a row of the app and variant, or none."""
+
+    @property
+    def installed(self) -> bytes | None:
+        """The id that follows from the installation, if the client names it."""
+        return None if self.installation is None else device_id(self.variant, f"i:{self.installation}")
 
 
 class Devices(LookUps):
@@ -59,8 +66,8 @@ class Devices(LookUps):
 
     async def register(self, registration: Registration, now: datetime) -> tuple[bytes, bool]:
         """Registers or updates a device, by installation or else by token; returns its id and whether it is new."""
-        if registration.installation is not None:
-            device = device_id(registration.variant, f"i:{registration.installation}")
+        device = registration.device or registration.installed
+        if device is not None:
             return await self._owning(registration, lambda _: self._upsert({"_id": device}, device, registration, now))
         return await self._owning(registration, lambda tries: self._by_token(tries, registration, now))
 
@@ -78,8 +85,8 @@ class Devices(LookUps):
             try:
                 return await write(tries)
             except DuplicateKeyError:
-                if new.installation is not None:
-                    await self._give_up(new.variant, new.token, device_id(new.variant, f"i:{new.installation}"))
+                if owner := new.device or new.installed:
+                    await self._give_up(new.variant, new.token, owner)
                 await asyncio.sleep(random.random() * BACKOFF * tries)  # noqa: S311  # jitter, not a secret
         message = f"{ATTEMPTS} others wanted the same token at once"
         raise StoreBusy(message)
@@ -90,18 +97,12 @@ class Devices(LookUps):
     async def _upsert(
         self, where: dict[str, Any], device: bytes, new: Registration, now: datetime
     ) -> tuple[bytes, bool]:
-        set_ = {
-            "token": new.token, "token_key": token_key(new.variant, new.token), "registered_at": now, "live": True,
-            **_kept(new.profile),
-        }  # fmt: skip
+        fixed = {"token": new.token, "token_key": token_key(new.variant, new.token)}
         first = {
             "app": new.app, "variant": new.variant, "platform": new.platform,
             "shard": shard_of(device), "first_seen": now,
         }  # fmt: skip
-        set_ = {name: value for name, value in set_.items() if name not in where}
-        unset = {"retired": "", "quarantine": "", **{name: "" for name, value in new.profile.items() if value is None}}
-        change = {"$set": set_, "$setOnInsert": first, "$unset": unset}
-        done = await self._devices.update_one(where, change, upsert=True)
+        done = await self._devices.update_one(where, rewritten(fixed, new.profile, now, first), upsert=True)
         return device, done.upserted_id is not None
 
     async def update(
@@ -112,14 +113,11 @@ class Devices(LookUps):
         if found is None:
             return False
         token = token or found["token"]
-        set_ = {
-            "token": token, "token_key": token_key(found["variant"], token), "registered_at": now, "live": True,
-            **_kept(profile),
-        }  # fmt: skip
-        unset = {"retired": "", "quarantine": "", **{name: "" for name, value in profile.items() if value is None}}
+        fixed = {"token": token, "token_key": token_key(found["variant"], token)}
+        change = rewritten(fixed, profile, now)
         for tries in range(ATTEMPTS):
             try:
-                done = await self._devices.update_one({"_id": device, "app": app}, {"$set": set_, "$unset": unset})
+                done = await self._devices.update_one({"_id": device, "app": app}, change)
             except DuplicateKeyError:
                 await self._give_up(found["variant"], token, device)
                 await asyncio.sleep(random.random() * BACKOFF * tries)  # noqa: S311  # as above
@@ -127,6 +125,24 @@ class Devices(LookUps):
                 return done.matched_count == 1
         message = f"{ATTEMPTS} others wanted the same token at once"
         raise StoreBusy(message)
+
+    async def subscribe(
+        self, app: str, device: bytes, tags: Sequence[str], categories: Mapping[str, bool], most: int
+    ) -> bool | None:
+        """Adds tags and sets wishes; None: no such device, False: it would have more of either than that."""
+        return await self._change(app, device, subscribed(tags, categories), room(tags, categories, most))
+
+    async def unsubscribe(
+        self, app: str, device: bytes, tags: Sequence[str], categories: Mapping[str, bool], most: int
+    ) -> bool | None:
+        """Takes tags away and sets wishes; as above."""
+        return await self._change(app, device, unsubscribed(tags, categories), room((), categories, most))
+
+    async def _change(self, app: str, device: bytes, change: Stages, condition: dict[str, Any]) -> bool | None:
+        row = {"_id": device, "app": app}
+        if (await self._devices.update_one({**row, **condition}, change)).matched_count:
+            return True
+        return None if await self._devices.find_one(row, {"_id": 1}) is None else False
 
     async def get(self, app: str, device: bytes) -> dict[str, Any] | None:
         """The stored device, or None."""
@@ -140,10 +156,3 @@ class Devices(LookUps):
     async def delete_variant(self, app: str, variant: str) -> int:
         """Removes every device of a variant; returns how many."""
         return (await self._devices.delete_many({"app": app, "variant": variant})).deleted_count
-
-
-def _kept(profile: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in profile.items() if name in PROFILE and value is not None}
-    if "tags" in profile:
-        kept["facets"] = facets_of(profile["tags"] or ())
-    return kept

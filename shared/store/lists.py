@@ -41,6 +41,14 @@ class Lists:
         found = await self._lists.find_one({"_id": f"{name}/{part}"}, {"values": {"$slice": [start, end - start]}})
         return list(found["values"]) if found else []
 
+    async def whole(self, send: Send, name: str) -> list[str]:
+        """Every value of a list of this send; empty if it has no such list."""
+        parts = [
+            await self.read(send.list_name(name), part, 0, length)
+            for part, length in enumerate(send.lists.get(name, ()))
+        ]
+        return [value for part in parts for value in part]
+
     async def named(self, send: Send, variant: str, where: ListRange) -> list[str]:
         """The recipients at these positions for one variant: in the send itself (part -1), or in a stored part."""
         audience = send.request.audience

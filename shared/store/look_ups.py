@@ -4,19 +4,21 @@
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from shared.flow.audience import Audience, Tags
+from shared.flow.audience import Audience
 from shared.flow.device import Device
 from shared.flow.identity import SHARDS
 from shared.flow.plan import ShardRange
+from shared.store.filtering import SCAN, hint, in_service, matching, scan_filter
 
 PIECES: Final = 64
 LOOKED_UP: Final = {"token": 1, "user": 1}
 Fields = Collection[str]
+Hint = str | list[tuple[str, int]]
 
 
 class LookUps:
@@ -26,31 +28,35 @@ class LookUps:
         self._devices = database["devices"]
 
     async def in_range(
-        self, app: str, variant: str, where: ShardRange, audience: Audience, also: Fields = ()
+        self, app: str, variant: str, where: ShardRange, audience: Audience, also: Fields = (), look: int = SCAN
     ) -> list[Device]:
-        """The devices of a chunk of a scan; whose they are is only told if it is asked for."""
-        return await self._found(scan_filter(app, variant, where, audience), {"token": 1}, also)
+        """The devices of a chunk of a scan, found by this look of the audience's; whose they are only if asked for."""
+        query = scan_filter(app, variant, where, audience, look)
+        return await self._found(query, {"token": 1}, also, hint(audience, look))
 
     async def of_users(
-        self, app: str, variant: str, users: Sequence[str], tags: Tags | None, also: Fields = ()
+        self, app: str, variant: str, users: Sequence[str], narrow: Audience | None = None, also: Fields = ()
     ) -> list[Device]:
-        """The devices that belong to these users now."""
-        return await self._found({**_base(app, variant), "user": {"$in": list(users)}, **_tags(tags)}, LOOKED_UP, also)
+        """The devices that belong to these users now, as far as they fit what else the audience asks for."""
+        query = {**in_service(app, variant), "user": {"$in": list(users)}, **(matching(narrow) if narrow else {})}
+        return await self._found(query, LOOKED_UP, also)
 
     async def by_id(
         self,
         app: str,
         variant: str,
         ids: Sequence[bytes],
-        tags: Tags | None = None,
+        narrow: Audience | None = None,
         users: Sequence[str] | None = None,
         also: Fields = (),
     ) -> list[Device]:
-        """These devices, as far as they are registered, fit the tags and still belong to one of the users."""
+        """These devices, as far as they are registered, fit the audience and still belong to one of the users."""
         still = {} if users is None else {"user": {"$in": list(users)}}
-        query = {**_base(app, variant), "_id": {"$in": list(ids)}, **still, **_tags(tags)}
+        query = {
+            **in_service(app, variant), "_id": {"$in": list(ids)}, **still, **(matching(narrow) if narrow else {})
+        }  # fmt: skip
         return await self._found(
-            query, LOOKED_UP, also, hint="_id_"
+            query, LOOKED_UP, also, by="_id_"
         )  # else the users' index is tried, and a user may have many
 
     async def by_token(self, app: str, variant: str, tokens: Sequence[str], also: Fields = ()) -> dict[str, Device]:
@@ -60,25 +66,24 @@ class LookUps:
 
     async def registered(self, app: str, variant: str, ids: Sequence[bytes]) -> set[bytes]:
         """Which of these are registered and not retired, whoever they belong to."""
-        found = self._devices.find({**_base(app, variant), "_id": {"$in": list(ids)}}, {"_id": 1})
+        found = self._devices.find({**in_service(app, variant), "_id": {"$in": list(ids)}}, {"_id": 1})
         return {bytes(one["_id"]) async for one in found}
 
-    async def count(self, app: str, variant: str, where: ShardRange, audience: Audience) -> int:
+    async def count(self, app: str, variant: str, where: ShardRange, audience: Audience, look: int = SCAN) -> int:
         """How many devices a scan of this range finds."""
-        query = scan_filter(app, variant, where, audience)
-        return await self._devices.count_documents(query)
+        query, by = scan_filter(app, variant, where, audience, look), hint(audience, look)
+        by_index: dict[str, Any] = {"hint": by} if by else {}
+        return await self._devices.count_documents(query, **by_index)
 
-    async def total(self, app: str, variant: str, audience: Audience) -> int:
+    async def total(self, app: str, variant: str, audience: Audience, look: int = SCAN) -> int:
         """How many devices a scan of the whole range finds; in pieces, none of which takes too long for the store."""
         pieces = [ShardRange(SHARDS * n // PIECES, SHARDS * (n + 1) // PIECES) for n in range(PIECES)]
-        return sum([await self.count(app, variant, piece, audience) for piece in pieces])
+        return sum([await self.count(app, variant, piece, audience, look) for piece in pieces])
 
     async def _found(
-        self, query: dict[str, Any], fields: dict[str, int], also: Fields, hint: str | None = None
+        self, query: dict[str, Any], fields: dict[str, int], also: Fields, by: Hint | None = None
     ) -> list[Device]:
-        found = await self._devices.find(query, fields | dict.fromkeys(also, 1), batch_size=5000, hint=hint).to_list(
-            None
-        )
+        found = await self._devices.find(query, fields | dict.fromkeys(also, 1), batch_size=5000, hint=by).to_list(None)
         if also:
             return [Device(one["_id"], one["token"], one.get("user"), one) for one in found]
         return [Device(one["_id"], one["token"], one.get("user")) for one in found]
@@ -87,30 +92,3 @@ class LookUps:
 def token_key(variant: str, token: str) -> bytes:
     """12 bytes under which a token is unique in its variant."""
     return hashlib.blake2b(f"{variant}|{token}".encode(), digest_size=12).digest()
-
-
-def scan_filter(app: str, variant: str, where: ShardRange, audience: Audience) -> dict[str, Any]:
-    """The query of a scan; the whole range needs no bound."""
-    bound = {} if (where.low, where.high) == (0, SHARDS) else {"shard": {"$gte": where.low, "$lt": where.high}}
-    return {**_base(app, variant), **bound, **_tags(audience.tags)}
-
-
-def facets_of(tags: Iterable[str]) -> list[str]:
-    """What a device's tags look like in the index."""
-    return sorted({f"t:{tag}" for tag in tags})
-
-
-def _base(app: str, variant: str) -> dict[str, Any]:
-    return {"app": app, "variant": variant, "live": True}
-
-
-def _tags(tags: Tags | None) -> dict[str, Any]:
-    """A condition on the one multikey index; `any`, `all` and `none` hold together."""
-    conditions: list[dict[str, Any]] = []
-    if tags and tags.any:
-        conditions.append({"facets": {"$in": facets_of(tags.any)}})
-    if tags and tags.all:
-        conditions.append({"facets": {"$all": facets_of(tags.all)}})
-    if tags and tags.none:
-        conditions.append({"facets": {"$nin": facets_of(tags.none)}})
-    return {"$and": conditions} if conditions else {}

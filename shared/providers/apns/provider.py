@@ -29,6 +29,7 @@ class Apns:
     Block = ApnsBlock
     library: str = "aioapns"
     validates: bool = False
+    topics: bool = False
     min_refresh: float = auth.LEAST_BETWEEN.total_seconds()
 
     def canonical(self, token: str) -> str:

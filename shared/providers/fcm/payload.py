@@ -10,10 +10,10 @@ from shared.flow.device import Device
 from shared.flow.message import Message
 from shared.flow.send import Problem
 from shared.providers.body import compact
-from shared.providers.contract import RENDERING, Context, Headers, Made, Refusal, Requests
+from shared.providers.contract import RENDERING, Context, Headers, Made, Refusal, Requests, Target
 from shared.providers.fcm.compose import Json, compose
 from shared.providers.fcm.lifetime import bounded_in_time
-from shared.providers.fcm.rules import LIMIT, size_problem
+from shared.providers.fcm.rules import LIMIT, TOPIC_LIMIT, size_problem
 from shared.providers.fcm.settings import FcmSettings
 from shared.providers.once import shown_once
 from shared.templates.bodies import Bodies, bodies_of
@@ -23,7 +23,11 @@ HEADERS: Final[Headers] = (("content-type", "application/json"),)
 TOKEN: Final = re.compile(r"[A-Za-z0-9_:.%~-]{1,4096}")
 """What tokens are made of, and none of it needs escaping in JSON."""
 _HEAD: Final = b'{"message":{"token":"'
-_CHECKED_ONLY: Final = b'{"validate_only":true,' + _HEAD[1:]
+_HEADS: Final[dict[Target, bytes]] = {
+    "token": _HEAD, "topic": b'{"message":{"topic":"', "condition": b'{"message":{"condition":"',
+}  # fmt: skip
+_TARGET: Final = re.compile(r"[^\\\"\x00-\x1f]{1,4096}")
+"""Of topics and conditions: what needs no escaping in JSON; the door has read them."""
 _BETWEEN: Final = b'",'
 _NO_TOKEN: Final = Refusal(
     pointer="/token", detail="holds characters that no token has", reason="INVALID_ARGUMENT:token", suspect=True
@@ -42,12 +46,13 @@ class PreparedFcm:
     once: str = ""
     """Our name against repeats, which counts towards no limit."""
     head: bytes = _HEAD
+    shape: re.Pattern[str] = TOKEN
 
     def requests(self, devices: Sequence[Device]) -> Made:
         """The requests for these devices."""
         if self.refusal is not None:
             return Made(Requests(0, (), b""), (), [(device, self.refusal) for device in devices])
-        well_formed, tail = TOKEN.fullmatch, self.tail
+        well_formed, head, tail = self.shape.fullmatch, self.head, self.tail
         good = [device for device in devices if well_formed(device.token)]
         refused: Sequence[tuple[Device, Refusal]] = ()
         if len(good) < len(devices):
@@ -55,7 +60,6 @@ class PreparedFcm:
             refused = [(device, _NO_TOKEN) for device in devices if device.id not in sent]
         if self.own is not None:
             return self._each(self.own, good, refused)
-        head = self.head
         bodies = [head + device.token.encode() + tail for device in good]
         return Made(Requests(len(good), self.path, bodies), good, refused)
 
@@ -80,14 +84,17 @@ class PreparedFcm:
 def prepare(message: Message, settings: FcmSettings, context: Context) -> PreparedFcm:
     """The message for one variant; a message that is too long is refused for every device."""
     path = f"/v1/projects/{settings.project_id}/messages:send"
-    head = _CHECKED_ONLY if context.dry_run else _HEAD
+    head = _HEADS[context.target]
+    head = b'{"validate_only":true,' + head[1:] if context.dry_run else head
     if leaves(message, "fcm"):
         return replace(_own(message, path, context), head=head)
     composed = _composed(message)
-    refusal = _too_large(size_problem(composed))
+    to_one = context.target == "token"
+    refusal = _too_large(size_problem(composed, LIMIT if to_one else TOPIC_LIMIT))
     if refusal is not None:
         return PreparedFcm(path, b"", refusal)
-    return PreparedFcm(path, _BETWEEN + compact(bounded_in_time(composed, context))[1:] + b"}", head=head)
+    tail = _BETWEEN + compact(bounded_in_time(composed, context))[1:] + b"}"
+    return PreparedFcm(path, tail, head=head, shape=TOKEN if to_one else _TARGET)
 
 
 def _own(message: Message, path: str, context: Context) -> PreparedFcm:

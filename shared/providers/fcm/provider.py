@@ -29,6 +29,7 @@ class Fcm:
     Block = FcmBlock
     library: str = "httpx"
     validates: bool = True
+    topics: bool = True
     min_refresh: float = auth.LEAST_BETWEEN.total_seconds()
 
     def canonical(self, token: str) -> str:

@@ -13,6 +13,8 @@ from shared.providers.pointer import pointer
 
 LIMIT: Final = 4096
 """Bytes to one device (Firebase, About FCM messages). How they are counted is not documented; see `size`."""
+TOPIC_LIMIT: Final = 2048
+"""Bytes to a topic or condition (Firebase, About FCM messages)."""
 _RESERVED: Final = frozenset({"from", "message_type"})
 _RESERVED_PREFIXES: Final = ("google", "gcm")
 """Newer pages say `google.` and `gcm.notification.`, older ones any word that begins so: kept away from both."""
@@ -30,15 +32,15 @@ def message_problems(message: Message, composed: Json) -> Iterator[Problem]:
         yield problem
 
 
-def size_problem(composed: Json) -> Problem | None:
+def size_problem(composed: Json, limit: int = LIMIT) -> Problem | None:
     """Whether it is too long for one of the platforms that the token may belong to."""
     try:
         largest, platform = max((size(composed, one), one) for one in ("android", "apns", "webpush"))
     except ValueError:
         return Problem(pointer="", detail="holds a number or a character that JSON in UTF-8 cannot say")
-    if largest <= LIMIT:
+    if largest <= limit:
         return None
-    return Problem(pointer="", detail=f"{largest} bytes as an FCM message ({platform}); at most {LIMIT}")
+    return Problem(pointer="", detail=f"{largest} bytes as an FCM message ({platform}); at most {limit}")
 
 
 def size(composed: Json, platform: str) -> int:

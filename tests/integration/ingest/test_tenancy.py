@@ -12,6 +12,8 @@ from tests.integration.ingest.conftest import ADMIN, Database
 from tests.integration.ingest.tenant import Tenant, bearer
 
 pytestmark = pytest.mark.anyio
+THINGS = {"device": "0" * 24, "send": "s" * 20, "segment": "s", "template": "t"}
+"""What an app has, by what stands for it in a path."""
 NAMES = [f"{one.method} {one.path}" for one in ENDPOINTS]
 BODIES: dict[str, object] = {
     "POST /v1/apps": {"name": "new"},
@@ -19,13 +21,16 @@ BODIES: dict[str, object] = {
     "PUT /v1/apps/{app}/variants/{variant}": {"settings": {}},
     "POST /v1/devices": {"variant": "{variant}", "token": "t"},
     "PUT /v1/devices/{device}": {"user": "eve"},
+    "POST /v1/devices/{device}:subscribe": {"tags": ["eve"]},
+    "POST /v1/devices/{device}:unsubscribe": {"tags": ["eve"]},
+    "PUT /v1/segments/{segment}": {"filter": {"field": "user", "eq": "eve"}},
     "POST /v1/sends": {"audience": {"variants": ["{variant}"]}, "message": {"title": "Ding"}},
 }
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=NAMES)
 async def test_without_a_key_nothing_is_told(http: httpx.AsyncClient, endpoint: Endpoint) -> None:
-    path = endpoint.path.format(app="a", variant="v", kind="app", device="0" * 24, send="s" * 20)
+    path = endpoint.path.format(app="a", variant="v", kind="app", **THINGS)
     wrong: Sequence[dict[str, str]] = (
         {},
         {"Authorization": "Bearer"},
@@ -44,7 +49,7 @@ async def test_without_a_key_nothing_is_told(http: httpx.AsyncClient, endpoint: 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=NAMES)
 async def test_the_wrong_kind_of_key_opens_nothing(idle: Tenant, endpoint: Endpoint) -> None:
     tenant = idle
-    path = endpoint.path.format(app=tenant.id, variant=tenant.apns, kind="app", device="0" * 24, send="s" * 20)
+    path = endpoint.path.format(app=tenant.id, variant=tenant.apns, kind="app", **THINGS)
     keys = {"admin": ADMIN, "app": tenant.app_secret, "client": tenant.client_secret}
     for kind in keys.keys() - set(endpoint.access):
         answer = await tenant.http.request(endpoint.method, path, headers=bearer(keys[kind]), json={})
@@ -52,27 +57,31 @@ async def test_the_wrong_kind_of_key_opens_nothing(idle: Tenant, endpoint: Endpo
 
 
 def test_every_endpoint_with_an_id_is_tried_below() -> None:
-    tried = {"{device}", "{send}", "{app}", "{variant}", "{kind}"}
+    tried = {"{app}", "{variant}", "{kind}"} | {f"{{{name}}}" for name in THINGS}
     named = {name for one in ENDPOINTS for name in re.findall(r"\{\w+\}", one.path)}
     assert named <= tried
 
 
 @pytest.mark.parametrize(
-    "endpoint", [one for one in ENDPOINTS if "{device}" in one.path or "{send}" in one.path], ids=lambda one: one.path
+    "endpoint",
+    [one for one in ENDPOINTS if any(f"{{{name}}}" in one.path for name in THINGS)],
+    ids=lambda one: f"{one.method} {one.path}",
 )
 async def test_another_tenants_ids_are_not_there(
     tenant: Tenant, other: Tenant, stored: Database, endpoint: Endpoint
 ) -> None:
     device = await tenant.register(token="a1" * 32, user="ada")
     send = (await tenant.send(audience={"users": ["ada"]})).json()["id"]
-    path = endpoint.path.format(device=device, send=send)
+    for things, said in (("segments", {"filter": {"field": "user", "eq": "ada"}}), ("templates", {"message": {}})):
+        assert (await tenant.post(f"/v1/{things}", {"name": "ada-s", **said})).status_code == 201
+    path = endpoint.path.format(device=device, send=send, segment="ada-s", template="ada-s")
     before = stored["devices"].find_one({"_id": bytes.fromhex(device)})
     keys = [other.app_secret, other.client_secret] if "client" in endpoint.access else [other.app_secret]
     for key in keys:
         body = BODIES.get(f"{endpoint.method} {endpoint.path}", {})
         answer = await other.http.request(endpoint.method, path, headers=bearer(key), json=body)
         assert answer.status_code == 404
-        assert "ada" not in answer.text
+        assert "ada" not in answer.text.replace("ada-s", "")
     assert stored["devices"].find_one({"_id": bytes.fromhex(device)}) == before
 
 

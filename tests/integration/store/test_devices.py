@@ -13,7 +13,7 @@ from shared.flow.identity import SHARDS
 from shared.flow.plan import ShardRange
 from shared.store.connection import Store
 from shared.store.devices import Registration
-from shared.store.look_ups import scan_filter
+from shared.store.filtering import scan_filter
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -180,8 +180,8 @@ async def test_every_look_up_of_a_send_goes_by_an_index(opened: Store) -> None:
     queries = {
         "whole": base,
         "range": scan_filter("app", "v1", some, EVERYONE),
-        "any": scan_filter("app", "v1", some, Audience(tags=Tags(any=("red", "blue")))),
-        "all": scan_filter("app", "v1", some, Audience(tags=Tags(all=("red", "blue")))),
+        "any": scan_filter("app", "v1", some, Audience(tags=Tags(any=("red", "blue"))), 0),
+        "all": scan_filter("app", "v1", some, Audience(tags=Tags(all=("red", "blue"))), 0),
         "none": scan_filter("app", "v1", some, Audience(tags=Tags(none=("red",)))),
         "users": {**base, "user": {"$in": ["ann", "bob"]}},
         "ids": {**base, "_id": {"$in": [device]}},

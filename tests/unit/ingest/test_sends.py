@@ -10,6 +10,7 @@ from services.ingest.call import Call
 from services.ingest.desk import Desk
 from services.ingest.keys import Key
 from services.ingest.problems import OUTCOME_UNKNOWN, Refused
+from shared.flow.accept import Terms
 from shared.flow.send import Send
 from shared.roster import Roster
 from shared.runtime.clock import FixedClock
@@ -23,6 +24,11 @@ class Rosters:
 
     async def of(self, _: str, *, fresh: bool = False) -> Roster:
         return Roster(VARIANTS if fresh else (), fresh)
+
+
+class NoTerms:
+    async def of(self, *_: object) -> Terms:
+        return Terms()
 
 
 class Commit:
@@ -40,7 +46,7 @@ def desk_with(commit: Commit) -> Desk:
     nothing = cast(Any, None)
     return Desk(
         store=nothing, clock=FixedClock(), keys=nothing, rosters=cast(Any, Rosters()), reports=nothing,
-        commit=cast(Any, commit),
+        commit=cast(Any, commit), terms=cast(Any, NoTerms()),
     )  # fmt: skip
 
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.planner.planning import SAMPLES, sample
 from shared.flow.identity import SHARDS
+from shared.store.survey import SAMPLES, sample
 
 KEYS = st.text("abcdefghjkmnpqrstvwxyz0123456789.", min_size=3, max_size=40)
 

@@ -1,0 +1,150 @@
+"""Registers devices by the thousand: who is new is inserted, who is known is changed, each by one command.
+
+What collides (a token that goes from one device to another, two writers at once) is left to `Devices.register`, one by
+one and as registrations do it: so a bulk means the same as its lines by themselves, the last one winning.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from pymongo import UpdateOne
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError
+
+from shared.flow.identity import device_id, shard_of
+from shared.store.device_row import new_row, rewritten
+from shared.store.devices import Devices, Registration
+from shared.store.errors import only_duplicates
+from shared.store.look_ups import token_key
+
+SIDE_BY_SIDE: Final = 2
+"""Commands at once."""
+T = TypeVar("T")
+FOREIGN: Final = "belongs to another app or variant"
+
+
+@dataclass(slots=True)
+class Done:
+    """What became of a bulk; `refused` by its place in it."""
+
+    created: int = 0
+    updated: int = 0
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One registration of a bulk, as of its own time."""
+
+    new: Registration
+    at: datetime
+    first_seen: datetime | None = None
+
+
+class Bulk:
+    """Writes the collection `devices`."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], devices: Devices) -> None:
+        self._devices = database["devices"]
+        self._registry = devices
+
+    async def ensure(self) -> None:
+        """The indexes are those of `devices`."""
+
+    async def register(self, lines: Sequence[Line]) -> Done:
+        """All of them, of one app; the last of those that mean the same device or token wins."""
+        done = Done()
+        keys = [token_key(one.new.variant, one.new.token) for one in lines]
+        own = [one.new.device or one.new.installed for one in lines]
+        rows, by_key = await self._known(keys, [one for one in own if one is not None])
+        fresh: dict[int, dict[str, Any]] = {}
+        changes: dict[int, UpdateOne] = {}
+        apart: list[int] = []
+        seen: set[bytes] = set()
+        for place, (line, key, named) in enumerate(zip(lines, keys, own, strict=True)):
+            device = named or by_key.get(key) or device_id(line.new.variant, f"t:{line.new.token}")
+            row = rows.get(device)
+            if row is not None and (row["app"], row["variant"]) != (line.new.app, line.new.variant):
+                done.refused[place] = FOREIGN
+            elif {key, device} & seen or by_key.get(key, device) != device or (named is None and _moved(row, key)):
+                apart.append(place)
+            elif row is None:
+                fresh[place] = _row(line, device, key)
+            else:
+                changes[place] = _change(line, device, key)
+            seen |= {key, device}
+        for collided in await asyncio.gather(*map(self._insert, _dealt(fresh)), *map(self._update, _dealt(changes))):
+            apart += collided
+        failed = set(apart)
+        done.created += len(fresh.keys() - failed)
+        done.updated += len(changes.keys() - failed)
+        for place in sorted(failed):
+            _, created = await self._registry.register(lines[place].new, lines[place].at)
+            done.created, done.updated = done.created + created, done.updated + (not created)
+        return done
+
+    async def _known(
+        self, keys: Sequence[bytes], ids: Sequence[bytes]
+    ) -> tuple[dict[bytes, dict[str, Any]], dict[bytes, bytes]]:
+        """The rows that have one of these tokens or ids, by id; and whose each token is."""
+        fields = {"token_key": 1, "app": 1, "variant": 1}
+        found = await self._devices.find({"token_key": {"$in": list(keys)}}, fields, batch_size=5000).to_list(None)
+        if ids:
+            found += await self._devices.find({"_id": {"$in": list(ids)}}, fields, batch_size=5000).to_list(None)
+        rows = {bytes(one["_id"]): one for one in found}
+        return rows, {bytes(one["token_key"]): device for device, one in rows.items()}
+
+    async def _insert(self, fresh: dict[int, dict[str, Any]]) -> list[int]:
+        """The places of those that were there all the same."""
+        if not fresh:
+            return []
+        places = list(fresh)
+        try:
+            await self._devices.insert_many(fresh.values(), ordered=False)
+        except BulkWriteError as error:
+            return _collided(error, places)
+        return []
+
+    async def _update(self, changes: dict[int, UpdateOne]) -> list[int]:
+        if not changes:
+            return []
+        places = list(changes)
+        try:
+            await self._devices.bulk_write(list(changes.values()), ordered=False)
+        except BulkWriteError as error:
+            return _collided(error, places)
+        return []
+
+
+def _dealt(work: dict[int, T]) -> list[dict[int, T]]:
+    """In portions, for the store works a command on one core; none of them touches what another does."""
+    items = list(work.items())
+    return [dict(items[n::SIDE_BY_SIDE]) for n in range(SIDE_BY_SIDE)]
+
+
+def _collided(error: BulkWriteError, places: Sequence[int]) -> list[int]:
+    if not only_duplicates(error):
+        raise error
+    return [places[one["index"]] for one in (error.details or {}).get("writeErrors", ())]
+
+
+def _moved(row: dict[str, Any] | None, key: bytes) -> bool:
+    """The id that follows from the token is that of a device which has another token by now."""
+    return row is not None and bytes(row["token_key"]) != key
+
+
+def _row(line: Line, device: bytes, key: bytes) -> dict[str, Any]:
+    new = line.new
+    fixed = {
+        "_id": device, "app": new.app, "variant": new.variant, "platform": new.platform, "token": new.token,
+        "token_key": key, "shard": shard_of(device), "first_seen": line.first_seen or line.at,
+    }  # fmt: skip
+    return new_row(fixed, new.profile, line.at)
+
+
+def _change(line: Line, device: bytes, key: bytes) -> UpdateOne:
+    change = rewritten({"token": line.new.token, "token_key": key}, line.new.profile, line.at)
+    return UpdateOne({"_id": device, "app": line.new.app}, change)

@@ -1,0 +1,133 @@
+"""Devices by the thousand, in and out: every line decided by itself, and a round trip that loses nothing."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from services.ingest.lines import LONGEST
+from tests.integration.ingest.conftest import Database
+from tests.integration.ingest.tenant import Tenant, bearer
+
+pytestmark = pytest.mark.anyio
+Json = dict[str, Any]
+NDJSON = {"content-type": "application/x-ndjson"}
+
+
+async def sent(tenant: Tenant, content: bytes, **headers: str) -> httpx.Response:
+    return await tenant.http.post(
+        "/v1/devices:import", content=content, headers=bearer(tenant.app_secret) | NDJSON | headers
+    )
+
+
+async def imported(tenant: Tenant, *lines: object) -> Json:
+    content = b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines)
+    answer = await sent(tenant, content)
+    assert answer.status_code == 200, answer.text
+    found: Json = answer.json()
+    assert found["lines"] == found["created"] + found["updated"] + found["refused"]
+    return found
+
+
+async def exported(tenant: Tenant, query: str = "") -> list[Json]:
+    answer = await tenant.get(f"/v1/devices:export{query}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def counts(found: Json) -> tuple[int, int, int]:
+    return found["created"], found["updated"], found["refused"]
+
+
+async def test_lines_are_devices_and_a_wrong_one_keeps_no_other_back(tenant: Tenant, other: Tenant) -> None:
+    foreign = await other.register(variant=other.fcm, token="theirs")
+    found = await imported(
+        tenant,
+        {"variant": tenant.fcm, "token": "one", "user": "ada", "tags": ["a"], "app_version": "1.2"},
+        {"variant": tenant.apns, "token": "AB" * 32, "installation": "phone"},
+        b"",
+        {"variant": tenant.fcm, "token": "two", "colour": "red"},
+        b"nonsense",
+        {"variant": other.fcm, "token": "three"},
+        {"variant": tenant.fcm, "token": "four", "id": foreign},
+        {"variant": tenant.fcm, "token": "one", "user": "bob"},
+        {"variant": tenant.fcm, "token": "five", "registered_at": "2030-01-01"},
+    )
+    assert counts(found) == (2, 1, 5)
+    assert [(one["line"], one["errors"][0]["pointer"]) for one in found["errors"]] == [
+        (4, "/colour"), (5, ""), (6, "/variant"), (7, "/id"), (9, "/registered_at"),
+    ]  # fmt: skip
+    devices = {one["token"]: one for one in await exported(tenant)}
+    assert set(devices) == {"one", "ab" * 32}
+    assert (devices["one"]["user"], devices["one"]["tags"]) == ("bob", ["a"])
+    assert [one["token"] for one in await exported(other)] == ["theirs"]
+
+
+async def test_an_export_reads_back_as_it_was_with_the_same_ids(tenant: Tenant, stored: Database) -> None:
+    profile = {
+        "user": "ädä", "tags": ["a", "b"], "attributes": {"n": 1.5, "t": "x", "y": True, "gone": None},
+        "locale": "pt-BR", "zone": "UTC", "app_version": "2.1", "os_version": "17", "categories": {"ads": False},
+    }  # fmt: skip
+    await tenant.register(token="aa" * 32, installation="phone", **profile)
+    await tenant.register(variant=tenant.fcm, token="plain")
+    before = await exported(tenant)
+    rows = list(stored["devices"].find({"app": tenant.id}).sort("_id", 1))
+    assert counts(await imported(tenant, *before)) == (0, 2, 0)
+    assert await exported(tenant) == before
+    stored["devices"].delete_many({"app": tenant.id})
+    assert counts(await imported(tenant, *before)) == (2, 0, 0)
+    assert await exported(tenant) == before
+    again = list(stored["devices"].find({"app": tenant.id}).sort("_id", 1))
+    assert [{**one, "facets": sorted(one["facets"])} for one in again] == [
+        {**one, "facets": sorted(one["facets"])} for one in rows
+    ]
+    assert [one["token"] for one in await exported(tenant, f"?variant={tenant.fcm}")] == ["plain"]
+
+
+async def test_tokens_that_change_hands_within_an_import_end_with_the_last_line(tenant: Tenant) -> None:
+    def line(phone: int, token: int) -> Json:
+        return {"variant": tenant.fcm, "token": f"t{token}", "installation": f"p{phone}"}
+
+    moves = [line(phone, (phone + step) % 4) for step in range(6) for phone in range(4)]
+    found = await imported(tenant, *moves)
+    assert found["refused"] == 0
+    assert sorted(one["token"] for one in await exported(tenant)) == ["t0", "t1", "t2", "t3"]
+    again = await imported(tenant, *moves[-4:])
+    assert counts(again)[2] == 0
+    assert len(await exported(tenant)) == 4
+
+
+async def test_many_lines_come_as_a_stream_and_leave_as_one(tenant: Tenant, stored: Database) -> None:
+    async def lines() -> AsyncIterator[bytes]:
+        for start in range(0, 9000, 450):
+            some = [{"variant": tenant.fcm, "token": f"many-{n}", "tags": ["x"]} for n in range(start, start + 450)]
+            text = b"".join(json.dumps(one).encode() + b"\n" for one in some)
+            yield text[:1000]
+            yield text[1000:]
+
+    headers = bearer(tenant.app_secret) | NDJSON
+    answer = await tenant.http.post("/v1/devices:import", content=lines(), headers=headers, timeout=60)
+    assert counts(answer.json()) == (9000, 0, 0)
+    found = await exported(tenant)
+    assert sorted(one["token"] for one in found) == sorted(f"many-{n}" for n in range(9000))
+    assert stored["devices"].count_documents({"app": tenant.id, "facets": "t:x"}) == 9000
+
+
+async def test_more_refusals_than_are_listed_are_counted(tenant: Tenant) -> None:
+    found = await imported(tenant, *[b"[]"] * 1500)
+    assert (found["refused"], len(found["errors"]), found["errors"][-1]["line"]) == (1500, 1000, 1000)
+
+
+async def test_what_is_no_stream_of_lines_is_refused(tenant: Tenant) -> None:
+    assert (await sent(tenant, b"{}", **{"content-type": "application/json"})).status_code == 415
+    assert (await sent(tenant, b"x" * (LONGEST + 1))).status_code == 413
+    assert (await sent(tenant, b"{}\n" + b"x" * (LONGEST + 1) + b"\n")).status_code == 413
+    assert (await sent(tenant, b"", **{"content-encoding": "gzip"})).status_code == 415
+    assert counts((await sent(tenant, b"\n\n")).json()) == (0, 0, 0)
+    by_client = await tenant.http.post("/v1/devices:import", content=b"", headers=bearer(tenant.client_secret) | NDJSON)
+    assert by_client.status_code == 403
+    assert (await tenant.http.get("/v1/devices:export", headers=bearer(tenant.client_secret))).status_code == 403
+    assert (await tenant.get("/v1/devices:export?variant=nonesuch")).status_code == 404
