@@ -74,7 +74,7 @@ class Attempts:
         send = job.send
         dry_run, provider = send.request.dry_run, self._on.provider
         context = Context(send.key, send.id, send.deadline, now, send.request.duplicates, job.route.variant, dry_run)
-        prepared = prepare(provider, send.request.message, variant.settings, context)
+        prepared = prepare(provider, send.request.told(send.id), variant.settings, context)
         made = prepared.requests(found.devices)
         for device, refusal in made.refused:
             tally.end(device.id, Ended(refusal.fate, refusal.reason))

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest.admission import RETRY_AFTER, Admission
-from services.ingest.answers import JSON, Again, Done, problem_response, refusal_of
+from services.ingest.answers import JSON, Again, problem_response, refusal_of, response_of
 from services.ingest.body import Bodies, parsed_query
 from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
@@ -114,9 +114,9 @@ class Entrance:
         body, size = None, 0
         if endpoint.request:
             body, size = await self._bodies.read(request, endpoint.request, endpoint.body_limit)
-        call = Call(key, request.path_params, body, query, size)
+        call = Call(key, request.path_params, body, query, size, headers=request.headers)
         if idempotency is None:
-            return Done(await endpoint.handler(self._desk, call))
+            return response_of(await endpoint.handler(self._desk, call))
         return await self._once(endpoint, call, idempotency, f"POST {request.url.path}?{request.url.query}")
 
     def _admit(self, endpoint: Endpoint) -> None:
@@ -131,7 +131,7 @@ class Entrance:
             return await endpoint.handler(self._desk, drawn)
 
         found = await self._repeats.answer(endpoint, call, key, asked, work)
-        return Again(found) if isinstance(found, FirstAnswer) else Done(found)
+        return Again(found) if isinstance(found, FirstAnswer) else response_of(found)
 
 
 def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) -> ASGIApp:

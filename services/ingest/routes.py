@@ -5,6 +5,7 @@ from typing import Final
 
 from services.ingest import apps, batch, devices, hygiene, sends, templates, variants
 from services.ingest.call import LARGE_BODY, Endpoint
+from services.ingest.outcome_routes import OUTCOME_ENDPOINTS
 from shared.flow.send import SendRequest
 
 OPERATOR: Final = ("admin",)
@@ -139,4 +140,5 @@ ENDPOINTS: Final = (
     *HYGIENE_ENDPOINTS,
     *SEND_ENDPOINTS,
     *TEMPLATE_ENDPOINTS,
+    *OUTCOME_ENDPOINTS,
 )

@@ -24,6 +24,8 @@ TEMPLATE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TemplateName = Annotated[str, StringConstraints(pattern=rf"^{TEMPLATE_NAME.pattern}$")]
 PERSONAL: Final = "recipients"
 """The stored list of users each with its values."""
+SEND_KEY: Final = "carillon-send"
+"""The key in `data` under which an app finds the id of the send."""
 
 
 class Duplicates(StrEnum):
@@ -41,6 +43,14 @@ class TemplateRef(Travelling):
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
         default=None, description="the latest unless set; what it says is fixed when the send is accepted"
     )
+
+
+class ReceiptsKept(StrEnum):
+    """Of which notifications a receipt is kept."""
+
+    NONE = "none"
+    FAILURES = "failures"
+    ALL = "all"
 
 
 class SendRequest(Travelling):
@@ -68,6 +78,18 @@ class SendRequest(Travelling):
         description="go through everything and reach nobody: providers that can check a message check it, others are "
         "not asked; the report says that it is of a dry run",
     )
+    receipts: ReceiptsKept = Field(
+        default=ReceiptsKept.FAILURES, description="of which notifications a receipt is kept, device by device"
+    )
+    interactions: bool = Field(
+        default=False, description="puts the send's id into `data`, as `carillon-send`, so that apps can tell of it"
+    )
+
+    def told(self, send: str) -> Message:
+        """The message as it goes out: with the id of its send, where that was asked for."""
+        if not self.interactions:
+            return self.message
+        return self.message.model_copy(update={"data": {**self.message.data, SEND_KEY: send}})
 
 
 class Command(SendRequest):
@@ -121,6 +143,7 @@ class Send(Travelling):
     )
     problems: tuple[Problem, ...] = Field(default=(), description="why it was rejected; empty if it was accepted")
     fingerprint: str = Field(default="", description="of the command, if it was one: its id stands for nothing else")
+    purged: bool = Field(default=False, description="past its app's retention: what it said and to whom is gone")
 
     @property
     def id(self) -> str:

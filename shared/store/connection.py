@@ -16,23 +16,31 @@ from shared.store.away import Away
 from shared.store.claims import Claims
 from shared.store.devices import Devices
 from shared.store.duties import Duties
+from shared.store.erasures import Erasures
+from shared.store.events import Events
 from shared.store.evidence import EvidenceBook
 from shared.store.heard import Heard
+from shared.store.interactions import InteractionBook
 from shared.store.keyed import KeyedRequests
 from shared.store.keyring import Keyring
 from shared.store.lists import Lists
+from shared.store.outbox import Outbox
 from shared.store.parking import Parking
 from shared.store.permits import Permits
 from shared.store.plans import Plans
 from shared.store.quarantine import Quarantine
+from shared.store.receipts import ReceiptBook
 from shared.store.records import Records
 from shared.store.reports import Reports
 from shared.store.schedule import Schedule
 from shared.store.sends import Sends
+from shared.store.spans import Spans
 from shared.store.started import Started
 from shared.store.templates import Templates
+from shared.store.traces import Traces
 from shared.store.undoing import Undoing
 from shared.store.variants import Variants
+from shared.store.webhooks import Webhooks
 from shared.store.windows import Windows
 
 SELECTION_SECONDS: Final = 5
@@ -71,6 +79,14 @@ class Store:
         self.keyed = KeyedRequests(self.database, keyring)
         self.templates = Templates(self.database)
         self.away = Away(self.database)
+        self.spans = Spans(self.database)
+        self.events = Events(self.database)
+        self.receipts = ReceiptBook(self.database)
+        self.interactions = InteractionBook(self.database)
+        self.webhooks = Webhooks(self.database, keyring)
+        self.outbox = Outbox(self.database)
+        self.erasures = Erasures(self.database)
+        self.traces = Traces(self.database)
 
     async def ensure(self) -> None:
         """Makes every index; safe to repeat and to race."""
@@ -79,6 +95,9 @@ class Store:
             self.claims, self.records, self.started, self.heard, self.reports, self.authorizations,
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
             self.parking, self.permits, self.keyed, self.templates, self.away,
+            self.parking, self.permits, self.keyed, self.templates,
+            self.parking, self.permits, self.spans, self.events, self.receipts, self.interactions,
+            self.webhooks, self.outbox, self.erasures, self.traces,
         ):  # fmt: skip
             await collection.ensure()
 

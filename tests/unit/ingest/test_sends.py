@@ -40,7 +40,7 @@ def desk_with(commit: Commit) -> Desk:
     nothing = cast(Any, None)
     return Desk(
         store=nothing, clock=FixedClock(), keys=nothing, rosters=cast(Any, Rosters()), reports=nothing,
-        commit=cast(Any, commit),
+        commit=cast(Any, commit), once=nothing, live=nothing,
     )  # fmt: skip
 
 
