@@ -1,10 +1,9 @@
 """A backend follows a send: Server-Sent Events, resumed by the id of the last one that was seen."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final
-
-import anyio
 
 from services.ingest.call import Call, Reply, Text
 from services.ingest.desk import Desk
@@ -57,11 +56,12 @@ async def _stream(channel: Channel, seen: int | None) -> AsyncIterator[bytes]:
 
 async def _more(channel: Channel, seen: int) -> bool:
     """Whether something came within a heartbeat."""
-    with anyio.move_on_after(HEARTBEAT.total_seconds()):
-        async with channel.changed:
+    try:
+        async with asyncio.timeout(HEARTBEAT.total_seconds()), channel.changed:
             await channel.changed.wait_for(lambda: channel.latest > seen or channel.closed)
-        return True
-    return False
+    except TimeoutError:
+        return False
+    return True
 
 
 def _accepted(channel: Channel) -> Report:
