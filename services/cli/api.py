@@ -1,5 +1,6 @@
 """Speaks the HTTP API of Carillon (and any other JSON over HTTP): the only file of the command that knows httpx."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,6 +21,10 @@ IMPORTED_WITHIN: Final = timedelta(minutes=3)
 """A few thousand devices at once."""
 AT_ONCE: Final = 8
 """Connections, and so requests in flight. With 32 a request costs twice the CPU: httpx looks at every one of them."""
+RECONNECT: Final = timedelta(seconds=1)
+BROKEN_AT_MOST: Final = 30
+"""Connections in a row without an event."""
+DONE: Final = frozenset({"finished", "rejected"})
 Json = dict[str, Any]
 
 
@@ -123,6 +128,38 @@ class Api:
     async def status(self, send: str) -> Status:
         """State and report of a send."""
         return Status.model_validate(await self.call("GET", f"/v1/sends/{send}"))
+
+    async def events(self, send: str) -> AsyncIterator[Status]:
+        """A send as it goes on, to its end; a connection that breaks is taken up where it ended."""
+        seen = ""
+        broken = 0
+        while broken < BROKEN_AT_MOST:
+            try:
+                async for id_, status in self._stream(f"/v1/sends/{send}/events", seen):
+                    seen, broken = id_, 0
+                    yield status
+                    if status.state in DONE:
+                        return
+            except httpx.TransportError:
+                broken += 1
+            await asyncio.sleep(RECONNECT.total_seconds())
+        raise UnreachableError(f"{self._client.base_url} does not answer")
+
+    async def _stream(self, path: str, seen: str) -> AsyncIterator[tuple[str, Status]]:
+        headers = {"accept": "text/event-stream", "authorization": f"Bearer {self._key}"}
+        if seen:
+            headers["last-event-id"] = seen
+        async with self._client.stream("GET", path, headers=headers) as answer:
+            if answer.is_error:
+                await answer.aread()
+                raise RefusedError(answer.status_code, _problem(answer))
+            id_ = ""
+            async for line in answer.aiter_lines():
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    id_ = value
+                elif name == "data":
+                    yield id_, Status.model_validate_json(value)
 
 
 @asynccontextmanager

@@ -4,18 +4,15 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from typing import Final, Protocol, Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from services.cli.api import Api, Status
+from services.cli.api import DONE, Api, Status
 from services.cli.errors import CommandError
 from shared.flow.report import Outcomes, Report
 from shared.flow.verdict import Fate
-
-EVERY: Final = timedelta(milliseconds=200)
-DONE: Final = frozenset({"finished", "rejected"})
 
 
 class UnfinishedError(CommandError):
@@ -36,23 +33,19 @@ async def follow(
     with view:
         try:
             async with asyncio.timeout(patience.total_seconds() if patience else None):
-                while len(final) < len(sends):
-                    await _look(api, sends, final, view)
+                await asyncio.gather(*(_watch(api, name, send, final, view) for name, send in sends.items()))
         except TimeoutError as error:
             left = ", ".join(name for name in sends if name not in final)
             raise UnfinishedError(f"not finished in time: {left}") from error
-    return final
+    return {name: final[name] for name in sends}
 
 
-async def _look(api: Api, sends: Mapping[str, str], final: dict[str, Status], view: View) -> None:
-    for name, send in sends.items():
-        if name not in final:
-            status = await api.status(send)
-            view.show(name, status)
-            if status.state in DONE:
-                final[name] = status
-    if len(final) < len(sends):
-        await asyncio.sleep(EVERY.total_seconds())
+async def _watch(api: Api, name: str, send: str, final: dict[str, Status], view: View) -> None:
+    """The events of one send, to its end."""
+    async for status in api.events(send):
+        view.show(name, status)
+        if status.state in DONE:
+            final[name] = status
 
 
 class Bars:

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 
 from services.cli.address import Address, SecretOption, UrlOption, address
-from services.cli.api import Status, open_api
-from services.cli.follow import DONE, follow, said_of
+from services.cli.api import DONE, Status, open_api
+from services.cli.follow import follow, said_of
 from services.cli.report_table import report_table
 
 

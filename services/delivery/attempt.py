@@ -78,7 +78,7 @@ class Attempts:
             send.key, send.id, send.deadline, now, send.request.duplicates, job.route.variant, dry_run,
             "token" if kept is None else kept[0],
         )  # fmt: skip
-        prepared = prepare(provider, send.request.message, variant.settings, context)
+        prepared = prepare(provider, send.request.told(send.id), variant.settings, context)
         made = prepared.requests(found.devices)
         for device, refusal in made.refused:
             tally.end(device.id, Ended(refusal.fate, refusal.reason))

@@ -86,8 +86,13 @@ class Closer:
         return True
 
     async def _insert(self, parts: Sequence[Part]) -> None:
-        record = Record(id=parts[0].member, by=token_hex(8), at=self._on.clock.now(), parts=tuple(parts))
-        await patiently(lambda: self._on.store.records.insert(record))
+        by, now = token_hex(8), self._on.clock.now  # dated at each try: no record appears long after its time
+        kept = [part.receipts for part in parts if part.receipts is not None]
+        if kept:  # first: where there is the record, there are its receipts
+            await patiently(lambda: self._on.store.receipts.insert(parts[0].member, by, now(), kept))
+        await patiently(
+            lambda: self._on.store.records.insert(Record(id=parts[0].member, by=by, at=now(), parts=tuple(parts)))
+        )
         self._count(parts)
 
     async def _derive(self, parts: Sequence[Part], sends: dict[str, Send], lane: Lane) -> None:

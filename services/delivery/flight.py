@@ -1,13 +1,13 @@
 """One job on its way: the requests that wait for an outcome, the devices they are for, and what was learnt so far."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.delivery.catalog import Credentialed
 from services.delivery.signs import Sign
 from services.delivery.tally import Tally
-from services.delivery.transport.contract import Parcel
+from services.delivery.transport.contract import Parcel, Results
 from shared.flow.device import Device
 from shared.flow.record import Part
 from shared.flow.verdict import Verdict
@@ -98,7 +98,18 @@ class Flight:
         """What the transport is given."""
         authorization = (("authorization", self.authorization),) if self.authorization else ()
         lane = self.tally.job.send.lane
-        return Parcel(self.origin, (*self.headers, *authorization), self.requests, lane, self.fresh)
+        keep = self.tally.received is not None and not self.requests.ids  # else we named it ourselves
+        return Parcel(self.origin, (*self.headers, *authorization), self.requests, lane, self.fresh, keep)
+
+    def receive(self, results: Results, name: Callable[[bytes], bytes]) -> None:
+        """Receipts for those that were accepted, as columns; `name` finds in an answer what the provider calls it."""
+        if self.tally.received is None or not results.ok:
+            return
+        others = {number for number, _ in results.others}
+        numbers = [number for number in range(self.requests.count) if number not in others]
+        kept = results.kept
+        names = [name(kept.get(number, b"")) for number in numbers] if kept else [b""] * len(numbers)
+        self.tally.received.add([self.devices[number].id for number in numbers], names, self.tally.now)
 
     def end(self) -> Part | Postponed:
         """What is to be recorded, or when to come back."""

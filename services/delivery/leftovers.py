@@ -14,7 +14,7 @@ from services.delivery.tally import Tally, rounded
 from services.delivery.transport.contract import REQUEST_TIMEOUT, Results
 from shared.flow.device import Device
 from shared.flow.identity import attempt_of, member_id, retry_slice_id
-from shared.flow.send import Duplicates
+from shared.flow.send import Duplicates, ReceiptsKept
 from shared.providers.contract import Origin, Requests
 
 AWAITED: Final = "answer_awaited"
@@ -73,6 +73,7 @@ class Leftovers:
         return (
             by < job.send.deadline
             and job.send.request.duplicates is not Duplicates.NEVER
+            and job.send.request.receipts is not ReceiptsKept.ALL  # who was delivered to is known when all has ended
             and job.member not in self.waiting
             and attempt_of(job.member) < MOST_ATTEMPTS
         )

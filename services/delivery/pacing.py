@@ -90,6 +90,7 @@ class Pacing:
             whole = results[flight]
             whole.ok += result.ok
             whole.others += [(numbers[n], outcome) for n, outcome in result.others]
+            whole.kept |= {numbers[n]: body for n, body in result.kept.items()}
             whole.latency = [one + more for one, more in zip(whole.latency, result.latency, strict=True)]
 
 

@@ -88,6 +88,7 @@ class Rounds:
     def _ended(self, flight: Flight, result: Results, sent_at: datetime, tries: int) -> None:
         flight.fine = flight.fine or result.ok > 0
         flight.tally.answers(result.ok, result.latency, self._on.clock.now())
+        flight.receive(result, self._on.provider.message_name)
         where = self.situation(flight.tally, tries)
         for number, outcome in result.others:
             self._settle(flight, number, self._on.provider.verdict(outcome, sent_at), outcome, where)

@@ -9,7 +9,9 @@ from services.delivery.job import Found, Job
 from services.delivery.retry import Ended, Later, too_late
 from shared.bus.delay import step_for
 from shared.flow.device import Device
+from shared.flow.receipt import Received
 from shared.flow.record import LATENCY_BOUNDS, Count, Owed, Part, Undelivered
+from shared.flow.send import ReceiptsKept
 from shared.flow.verdict import Delivered, Fate, Rejected, Unregistered, Verdict
 
 LONG_WAIT_GRAIN = timedelta(minutes=1)
@@ -30,6 +32,13 @@ class Tally:
     latency: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS) + 1))
     first_answer_at: datetime | None = None
     last_answer_at: datetime | None = None
+    received: Received | None = None
+    """Of a send that asks for all receipts."""
+
+    def __post_init__(self) -> None:
+        """Only who asks for receipts pays for them."""
+        if self.job.send.request.receipts is ReceiptsKept.ALL:
+            self.received = Received()
 
     def answers(self, ok: int, latency: Sequence[int], now: datetime) -> None:
         """Answers came: so many requests were accepted; the others are added one by one."""
@@ -45,6 +54,8 @@ class Tally:
         """One notification that was not simply accepted, and what the policy decided about it."""
         if isinstance(verdict, Delivered):
             self.counts[Fate.DELIVERED, ""] += 1
+            if self.received is not None:
+                self.received.add((device.id,), (b"",), self.now)
         elif isinstance(decision, Ended):
             if decision.fate is Fate.EXPIRED:
                 decision = too_late(decision.reason, unknown=self.found.unknown)
@@ -92,6 +103,9 @@ class Tally:
             first_answer_at=self.first_answer_at,
             last_answer_at=self.last_answer_at,
             dry_run=self.job.send.request.dry_run,
+            lane=self.job.send.lane,
+            accepted_at=self.job.send.accepted_at,
+            receipts=self.received.receipts(self.job.member, self.job.send.key) if self.received else None,
         )
 
 

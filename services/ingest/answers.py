@@ -1,13 +1,14 @@
 """What goes back to the caller: the answer of a request, or the problem that each failure is to him."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Final
 
 import structlog
-from starlette.responses import Response
+from pydantic import BaseModel
+from starlette.responses import Response, StreamingResponse
 
-from services.ingest.call import Reply
+from services.ingest.call import Reply, Text
 from services.ingest.problems import MEDIA_TYPE, Refused, missing, refused, unavailable
 from services.ingest.repeats import REPLAYED
 from services.ingest.sends import RETRY_AFTER as STORE_RETRY_AFTER
@@ -30,7 +31,8 @@ class Done(Response):
     """An answer that was not refused. Its headers are made here: Starlette's come out the same, but slower."""
 
     def __init__(self, reply: Reply) -> None:
-        self._answer(reply.status.value, reply.body.model_dump_json().encode() if reply.body else b"", reply.location)
+        body = reply.body.model_dump_json().encode() if isinstance(reply.body, BaseModel) else b""
+        self._answer(reply.status.value, body, reply.location)
 
     def _answer(self, status: int, body: bytes, location: str | None) -> None:
         self.status_code = status
@@ -51,6 +53,16 @@ class Again(Done):
     def __init__(self, first: FirstAnswer) -> None:
         self._answer(first.status, first.body, first.location)
         self.raw_headers.append((REPLAYED.encode(), b"true"))
+
+
+def response_of(reply: Reply) -> Response:
+    """The response that a reply is."""
+    if not isinstance(reply.body, Text):
+        return Done(reply)
+    named = {"content-disposition": f'attachment; filename="{reply.body.file}"'} if reply.body.file else {}
+    kind = StreamingResponse if isinstance(reply.body.content, AsyncIterator) else Response
+    response = kind(reply.body.content, reply.status, media_type=reply.body.media_type)  # type: ignore[arg-type]
+    return _with_headers(response, named)
 
 
 def _with_headers(response: Response, headers: Mapping[str, str]) -> Response:

@@ -10,17 +10,16 @@ from prometheus_client import Counter, Histogram
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest.admission import RETRY_AFTER, Admission
-from services.ingest.answers import JSON, Again, Done, problem_response, refusal_of
+from services.ingest.answers import JSON, Again, problem_response, refusal_of, response_of
 from services.ingest.body import Bodies, parsed_query
 from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
 from services.ingest.keys import as_bearer
-from services.ingest.lines import MEDIA_TYPE as LINES
 from services.ingest.lines import check_headers, lines
 from services.ingest.problems import refused, unavailable
 from services.ingest.repeats import HEADER, Repeats
@@ -123,9 +122,9 @@ class Entrance:
             body = lines(request)
         if endpoint.request:
             body, size = await self._bodies.read(request, endpoint.request, endpoint.body_limit)
-        call = Call(key, request.path_params, body, query, size)
+        call = Call(key, request.path_params, body, query, size, headers=request.headers)
         if idempotency is None or endpoint.lines:
-            return _done(await endpoint.handler(self._desk, call))
+            return response_of(await endpoint.handler(self._desk, call))
         return await self._once(endpoint, call, idempotency, f"POST {request.url.path}?{request.url.query}")
 
     def _admit(self, endpoint: Endpoint) -> None:
@@ -140,11 +139,7 @@ class Entrance:
             return await endpoint.handler(self._desk, drawn)
 
         found = await self._repeats.answer(endpoint, call, key, asked, work)
-        return Again(found) if isinstance(found, FirstAnswer) else Done(found)
-
-
-def _done(reply: Reply) -> Response:
-    return Done(reply) if reply.stream is None else StreamingResponse(reply.stream, media_type=LINES)
+        return Again(found) if isinstance(found, FirstAnswer) else response_of(found)
 
 
 def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) -> ASGIApp:

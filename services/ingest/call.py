@@ -35,6 +35,7 @@ class Call:
     """Where ids and secrets come from: with an `Idempotency-Key`, the same at every repetition."""
     at: datetime | None = None
     """With an `Idempotency-Key`: when it was first used."""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def app(self) -> str:
@@ -43,16 +44,24 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that is no JSON; `content` may go on for as long as somebody listens."""
+
+    content: bytes | AsyncIterator[bytes]
+    media_type: str
+    file: str = ""
+    """A browser saves it under this name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The answer to a request that was not refused."""
 
     status: HTTPStatus
-    body: BaseModel | None = None
+    body: BaseModel | Text | None = None
     location: str | None = None
     settled: bool = True
     """False: of a part nobody knows whether it was stored, so a repetition with the same key goes on from here."""
-    stream: AsyncIterator[bytes] | None = None
-    """Lines of JSON in the place of a body."""
 
 
 Handler = Callable[[Desk, Call], Awaitable[Reply]]
@@ -83,6 +92,10 @@ class Endpoint:
     basic: bool = False
     """The key may also come as the password of HTTP Basic: what its senders can be told without a change."""
     body_limit: int = SMALL_BODY
+    media: tuple[str, ...] = ()
+    """In what else than JSON it may answer."""
+    only_media: bool = False
+    """It never answers in JSON."""
     refusals: tuple[HTTPStatus, ...] = field(init=False, default=())
     """Every status that is answered by a problem document."""
 

@@ -5,8 +5,11 @@ from datetime import datetime
 
 from services.ingest.commit import Commit
 from services.ingest.keys import Keys
+from services.ingest.live import Live
+from services.ingest.once import Once
 from services.ingest.reports import Reports
 from shared.flow.moment import whole_milliseconds
+from shared.flow.webhook import Network
 from shared.roster import Rosters
 from shared.runtime.clock import Time
 from shared.store.connection import Store
@@ -24,6 +27,10 @@ class Desk:
     terms: TermsBook
     reports: Reports
     commit: Commit
+    once: Once
+    live: Live
+    networks: tuple[Network, ...] = ()
+    """To which webhooks may be sent though they are not public."""
 
     def now(self) -> datetime:
         """The store's time, in the whole milliseconds that it keeps."""

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from services.ingest.call import Call, Reply
+from services.ingest.call import Call, Reply, Text
 from services.ingest.desk import Desk
+from services.ingest.lines import MEDIA_TYPE as LINES
 from services.ingest.problems import missing
 from shared.flow.model import Travelling
 
@@ -31,7 +32,8 @@ async def export(desk: Desk, call: Call) -> Reply:
     known = [one.variant for one in (await desk.rosters.of(call.app, fresh=True)).targets]
     if which.variant is not None and which.variant not in known:
         raise missing("the app has no such variant")
-    return Reply(HTTPStatus.OK, stream=_lines(desk, call.app, [which.variant] if which.variant else known))
+    found = _lines(desk, call.app, [which.variant] if which.variant else known)
+    return Reply(HTTPStatus.OK, Text(found, LINES))
 
 
 async def _lines(desk: Desk, app: str, variants: list[str]) -> AsyncIterator[bytes]:

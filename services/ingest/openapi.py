@@ -83,8 +83,11 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Schema]:
         if links := _links(endpoint) if status in MADE else {}:
             response["links"] = links
         responses[str(int(status))] = response
-        if model:
+        if model and not endpoint.only_media:
             response["content"] = {JSON: {"schema": schemas.ref(model, "serialization")}}
+        if model:
+            for kind in endpoint.media:
+                response.setdefault("content", {})[kind] = {"schema": {"type": "string"}}
         headers = dict(REPLAY) if endpoint.method == "POST" and not endpoint.lines else {}
         if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and "secrets" not in endpoint.path:
             headers["Location"] = {"schema": {"type": "string"}}

@@ -86,7 +86,7 @@ class Repeats:
         except Exception as error:
             await self._not_answered(keyed, error)
             raise
-        body = reply.body.model_dump_json().encode() if reply.body else b""
+        body = reply.body.model_dump_json().encode() if isinstance(reply.body, BaseModel) else b""
         answer = FirstAnswer(reply.status, body, reply.location, secrets.token_hex(8))
         try:
             if not reply.settled:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
+from shared.flow.full_report import FullReport
 from shared.flow.record import Part
 from shared.flow.report import Outcomes, Report, State, own_report, report
 from shared.flow.send import Send
+from shared.full_reports import line_of, of_parts, of_records
 from shared.runtime.clock import Time
 from shared.store.connection import Store
 
@@ -27,12 +29,13 @@ class Reports:
         self._clock = clock
         self._monotonic = monotonic
         self._derived: dict[str, tuple[Report, float]] = {}
+        self._full: dict[str, tuple[FullReport, float]] = {}
 
     async def of(self, send: Send) -> Report:
         """The report of one send."""
         if send.problems:
             return _empty(send, "rejected")
-        if send.small:
+        if send.small and not send.purged:
             return _own(send, await self._store.records.of_send(send.key))
         written = await self._store.reports.dated(send.key)
         if written is not None:
@@ -41,11 +44,33 @@ class Reports:
                 return stored
         return await self._live(send)
 
+    async def full(self, send: Send) -> FullReport:
+        """The full report of one send: kept with what is final, else derived."""
+        now, line = self._clock.now(), line_of(send)
+        if send.problems:
+            return of_parts(line, _empty(send, "rejected"), (), send.accepted_at)
+        kept = await self._store.reports.full(send.key)
+        if kept is not None:
+            return kept
+        if send.small:
+            parts = await self._store.records.of_send(send.key)
+            return of_parts(line, _own(send, parts), parts, now)
+        known, until = self._full.get(send.key, (None, 0.0))
+        if known is not None and until > self._monotonic():
+            return known
+        counted = await self.of(send)
+        recorded = await self._store.records.sum(send.key)
+        derived = await of_records(self._store, send.key, line, counted, recorded, now)
+        if len(self._full) >= REMEMBERED:
+            self._full.clear()
+        self._full[send.key] = derived, self._monotonic() + FRESH.total_seconds()
+        return derived
+
     async def states(self, sends: Iterable[Send]) -> dict[str, State]:
         """The state of each send by its key: one read for the small ones, one for the others."""
         wanted = list(sends)
-        parts = await self._store.records.of_sends(one.key for one in wanted if one.small and not one.problems)
-        stored = await self._store.reports.many(one.key for one in wanted if not one.small and not one.problems)
+        parts = await self._store.records.of_sends(one.key for one in wanted if _derived(one))
+        stored = await self._store.reports.many(one.key for one in wanted if not _derived(one))
         return {one.key: _state(one, parts.get(one.key, []), stored.get(one.key)) for one in wanted}
 
     async def _live(self, send: Send) -> Report:
@@ -64,10 +89,15 @@ class Reports:
         return derived
 
 
+def _derived(send: Send) -> bool:
+    """Whether its report follows from its records; no record is left of one that is purged."""
+    return send.small and not send.problems and not send.purged
+
+
 def _state(send: Send, parts: list[Part], stored: Report | None) -> State:
     if send.problems:
         return "rejected"
-    if send.small:
+    if _derived(send):
         return _own(send, parts).state
     return stored.state if stored else "accepted"
 

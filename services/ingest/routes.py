@@ -21,6 +21,7 @@ from services.ingest import (
 from services.ingest.call import LARGE_BODY, Endpoint
 from services.ingest.doors.gorush import push as gorush
 from services.ingest.doors.gorush.request import Push, Pushed
+from services.ingest.outcome_routes import OUTCOME_ENDPOINTS
 from shared.flow.rules import Rules
 from shared.flow.segment import Segment, SegmentContent
 from shared.flow.send import SendRequest
@@ -226,4 +227,5 @@ ENDPOINTS: Final = (
     *SEND_ENDPOINTS,
     *TEMPLATE_ENDPOINTS,
     *DOOR_ENDPOINTS,
+    *OUTCOME_ENDPOINTS,
 )

@@ -110,13 +110,8 @@ async def place(desk: Desk, app: str, request: SendRequest, size: int, id_: str)
 
 async def show(desk: Desk, call: Call) -> Reply:
     """One send."""
-    wanted = call.path["send"]
-    send = await desk.store.sends.get(send_key(call.app, wanted)) if SEND_ID.fullmatch(wanted) else None
-    if send is None:
-        raise missing("the app has no such send")
-    report = await desk.reports.of(send)
-    line = _line(send, report.state).model_dump()
-    return Reply(HTTPStatus.OK, SendView(**line, problems=send.problems, report=report))
+    send = await the_send(desk, call.app, call.path["send"])
+    return Reply(HTTPStatus.OK, view_of(send, await desk.reports.of(send)))
 
 
 async def show_all(desk: Desk, call: Call) -> Reply:
@@ -128,6 +123,14 @@ async def show_all(desk: Desk, call: Call) -> Reply:
     states = await desk.reports.states(shown)
     more = write_cursor(shown[-1]) if len(found) > page.limit else None
     return Reply(HTTPStatus.OK, SendList(sends=tuple(_line(one, states[one.key]) for one in shown), next=more))
+
+
+async def the_send(desk: Desk, app: str, wanted: str) -> Send:
+    """The app's send of this id. Raises `Refused`."""
+    send = await desk.store.sends.get(send_key(app, wanted)) if SEND_ID.fullmatch(wanted) else None
+    if send is None:
+        raise missing("the app has no such send")
+    return send
 
 
 async def _in_full(desk: Desk, app: str, request: SendRequest) -> SendRequest:
@@ -151,6 +154,11 @@ async def _accepted(desk: Desk, app: str, request: SendRequest, id_: str) -> Sen
     if send.problems:
         raise invalid(send.problems)
     return send
+
+
+def view_of(send: Send, report: Report) -> SendView:
+    """A send and what became of it."""
+    return SendView(**_line(send, report.state).model_dump(), problems=send.problems, report=report)
 
 
 def _line(send: Send, state: State) -> SendLine:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from shared.runtime.egress import Egress
 from shared.runtime.settings import Common
 
 
-class IngestSettings(Common):
+class IngestSettings(Egress, Common):
     """ingest's own settings beside those of every service."""
 
     admin_key: str = Field(

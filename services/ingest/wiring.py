@@ -17,6 +17,8 @@ from services.ingest.app import Entrance, make_app
 from services.ingest.commit import open_commit
 from services.ingest.desk import Desk
 from services.ingest.keys import Keys
+from services.ingest.live import open_live
+from services.ingest.once import Once
 from services.ingest.openapi import document
 from services.ingest.reports import Reports
 from services.ingest.settings import IngestSettings
@@ -64,6 +66,7 @@ async def running(settings: IngestSettings, life: Life) -> AsyncIterator[int]:
         commit = await stack.enter_async_context(
             open_commit(store.sends, Announcer(bus, admission, metrics), metrics, started)
         )
+        live = await stack.enter_async_context(open_live(store))
         desk = Desk(
             store=store,
             clock=clock,
@@ -72,12 +75,16 @@ async def running(settings: IngestSettings, life: Life) -> AsyncIterator[int]:
             terms=TermsBook(store, clock),
             reports=Reports(store, clock, time.monotonic),
             commit=commit,
+            once=Once(time.monotonic),
+            live=live,
+            networks=settings.networks(),
         )
         checks = {"start": started.check, "rabbitmq": bus.check, "mongodb": store.check, "clock": clock.check}
         health = routes(checks, metrics, draining=lambda: life.draining)
         entrance = Entrance(desk, admission, metrics, started)
         app = make_app(entrance, json.dumps(document()).encode(), health)
         port = await stack.enter_async_context(serve(app, host=settings.http_host, port=settings.http_port))
+        stack.push_async_callback(live.close)  # streams end by themselves, the server need not wait for them
         log.info("serving", host=settings.http_host, port=port)
         await _reach(life, store, bus, clock, settings.time_scale)
         started.set()

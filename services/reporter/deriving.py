@@ -6,6 +6,7 @@ from typing import Final
 
 from services.reporter.feedback import Feedback
 from services.reporter.retiring import Retiring
+from services.reporter.webhooks.announcing import Announcing
 from shared.flow.record import Part
 from shared.runtime.clock import Clock
 from shared.store.connection import Store
@@ -26,12 +27,14 @@ class Deriving:
     clock: Clock
     retiring: Retiring
     feedback: Feedback
+    announcing: Announcing
 
     async def derive(self, records: Collection[str]) -> dict[str, list[Part]]:
         """Everything that follows from these records; returns their parts. Raises `NotVisible`: try later."""
         found = await self.store.records.read(records)
         parts = [part for one in found.values() for part in one]
         await self.retiring.retire(found)
+        await self.announcing.retired(found)
         await self.feedback.chunks(parts)
         await self.store.heard.mark(found, self.clock.now())
         if len(found) < len(records):

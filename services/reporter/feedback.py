@@ -73,4 +73,5 @@ def chunk_event(part: Part) -> ChunkEvent:
             NotDelivered(device=one.device.hex(), outcome=one.fate, reason=one.reason) for one in part.undelivered
         ),
         dry_run=part.dry_run,
+        delivered=tuple(device.hex() for device in part.receipts.each()) if part.receipts else None,
     )

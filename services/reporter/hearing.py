@@ -82,11 +82,13 @@ class Hearing:
             parts[part.send].append(part)
         open_ = [key for key, own in parts.items() if not settled(sends[key].routes, own)]
         parts |= await self.store.records.of_sends(open_) if open_ else {}
-        await self.feedback.finished(
+        finished = [
             (key, own_report(sends[key].routes, sends[key].accepted_at, own))
             for key, own in parts.items()
             if settled(sends[key].routes, own)
-        )
+        ]
+        await self.feedback.finished(finished)
+        await self.deriving.announcing.finished(finished)
 
     async def _again(self, key: str) -> None:
         """Derives what is left of one send: a result was lost on the way, or the send was refused or closed."""

@@ -9,6 +9,7 @@ import structlog
 
 from services.reporter.gate import Gate
 from services.reporter.removing import Removing
+from services.reporter.webhooks.announcing import Announcing
 from shared.runtime.life import Life
 from shared.store.connection import Store
 from shared.store.errors import StoreAway
@@ -32,6 +33,7 @@ class Housekeeping:
     removing: Removing
     life: Life
     owner: str
+    announcing: Announcing | None = None
 
     async def run(self) -> None:
         """Rounds until the process is asked to stop."""
@@ -69,6 +71,8 @@ class Housekeeping:
             findings = await self.store.quarantine.condemned(app, variant, BATCH)
             left = await self.removing.remove(app, variant, findings, "judged") if findings else []
             done = findings[: len(findings) - len(left)]
+            if self.announcing is not None:
+                await self.announcing.judged(app, variant, done, self.gate.clock.now())
             await self.store.quarantine.pardon(app, done)  # who did not go registered again meanwhile
             if left or not findings:
                 return

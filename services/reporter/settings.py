@@ -2,10 +2,11 @@
 
 from pydantic import Field
 
+from shared.runtime.egress import Egress
 from shared.runtime.settings import Common
 
 
-class ReporterSettings(Common):
+class ReporterSettings(Egress, Common):
     """Settings of one reporter process; several may run side by side."""
 
     removals_least: int = Field(

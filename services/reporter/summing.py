@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -12,7 +13,8 @@ from services.reporter.feedback import Feedback
 from shared.bus.errors import BusError
 from shared.flow.books import unclosed
 from shared.flow.plan import Plan
-from shared.flow.report import report
+from shared.flow.report import Report, Sum, report
+from shared.full_reports import line_of, of_records
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
@@ -22,6 +24,8 @@ LEAST_BETWEEN: Final = 0.25
 """Seconds between two sums of one send."""
 SHARE: Final = 4
 """A sum that takes so long is repeated after so many times as long."""
+EVENTS: Final = 1000
+"""An event is not nearer to the one before it than this part of the send's age, so that long sends have few."""
 NAP: Final = 0.05
 PLANS_KEPT: Final = 100
 
@@ -39,6 +43,7 @@ class Summing:
     deriving: Deriving
     _dirty: dict[str, float] = field(default_factory=dict)
     _not_before: dict[str, float] = field(default_factory=dict)
+    _later: dict[str, float] = field(default_factory=dict)
     _plans: dict[str, Plan] = field(default_factory=dict)
 
     def dirty(self, key: str) -> None:
@@ -54,6 +59,9 @@ class Summing:
     async def due(self, *, all_: bool = False) -> None:
         """Every dirty send whose time has come; on drain, all of them."""
         now = time.monotonic()
+        for key in [key for key, at in self._later.items() if at <= now]:
+            del self._later[key]
+            self.dirty(key)
         for key in [key for key in self._dirty if all_ or self._not_before.get(key, 0.0) <= now]:
             del self._dirty[key]
             began = time.monotonic()
@@ -73,27 +81,41 @@ class Summing:
         plan = await self._plan(key)
         if plan is None:
             return
-        now = self.clock.now()
-        summed = report(plan, await self.store.records.sum(key), finished_at=now)
+        now, recorded = self.clock.now(), await self.store.records.sum(key)
+        summed = report(plan, recorded, finished_at=now)
         if summed.state == "finished":
             for problem in unclosed(summed):
                 log.error("books_do_not_close", send=key, problem=problem)
             await self.deriving.derive_unheard(key)
         if await self.store.reports.write(key, summed, now):
             log.info("finished", send=key, **summed.total.model_dump(exclude={"reasons"}))
+        await self.deriving.announcing.summed(key, summed.total)
         if summed.state == "finished":
-            await self._tell(key)
+            await self._tell(plan, recorded)
             self._forget(key)
+        else:
+            await self._append(key, summed, now - plan.accepted_at)
 
-    async def _tell(self, key: str) -> None:
+    async def _append(self, key: str, summed: Report, age: timedelta) -> None:
+        """An event for who follows the send; one that comes too soon is made by a sum later on."""
+        apart = max(timedelta(seconds=LEAST_BETWEEN), age / EVENTS)
+        wait = await self.store.events.append(key, summed, self.clock.now(), apart)
+        if wait:
+            self._later[key] = time.monotonic() + wait.total_seconds()
+
+    async def _tell(self, plan: Plan, recorded: Sum) -> None:
         """The event is part of the final report; whoever finds it untold tells it, with the same id."""
+        key = plan.key
         if await self.store.reports.is_told(key):
             self.metrics.late_results.inc()
             return
         final = await self.store.reports.get(key)
         if final is not None:
+            await self.store.events.append(key, final, self.clock.now(), timedelta())
+            full = await of_records(self.store, key, line_of(plan), final, recorded, self.clock.now())
             await self.feedback.finished([(key, final)])
-            await self.store.reports.told(key)
+            await self.deriving.announcing.finished([(key, final)])
+            await self.store.reports.told(key, full)
 
     async def _plan(self, key: str) -> Plan | None:
         if key not in self._plans:
@@ -108,3 +130,4 @@ class Summing:
     def _forget(self, key: str) -> None:
         self._plans.pop(key, None)
         self._not_before.pop(key, None)
+        self._later.pop(key, None)

@@ -1,17 +1,26 @@
 """Puts a reporter process together; the only place that constructs."""
 
 import asyncio
+import random
 
+from services.reporter.adding import Adding
 from services.reporter.deriving import Deriving
+from services.reporter.erasing import Erasing
 from services.reporter.feedback import Feedback
 from services.reporter.gate import Gate
 from services.reporter.hearing import Hearing
 from services.reporter.housekeeping import Housekeeping
+from services.reporter.purging import Purging
 from services.reporter.removing import Removing
 from services.reporter.retiring import Retiring
 from services.reporter.settings import ReporterSettings
 from services.reporter.summing import Summing
 from services.reporter.suspecting import Suspecting
+from services.reporter.webhooks.announcing import Announcing
+from services.reporter.webhooks.calling import open_caller
+from services.reporter.webhooks.dispatching import Dispatching
+from services.reporter.webhooks.subscribers import Subscribers
+from services.reporter.webhooks.watching import Watching
 from shared.foundation import Foundation, open_foundation
 from shared.runtime.metrics import Metrics
 from shared.runtime.start import Process
@@ -28,13 +37,24 @@ async def run(on: Foundation, settings: ReporterSettings) -> None:
     feedback = Feedback(on.bus)
     gate = Gate(on.store, on.clock, on.metrics)
     removing = Removing(on.store, on.clock, on.metrics, settings.removals_least, settings.removals_share)
-    housekeeping = Housekeeping(on.store, gate, removing, on.life, on.owner)
-    deriving = Deriving(on.store, on.clock, Retiring(removing, Suspecting(gate)), feedback)
+    announcing = Announcing(on.store, on.clock, Subscribers(on.store.webhooks), set())
+    housekeeping = Housekeeping(on.store, gate, removing, on.life, on.owner, announcing)
+    deriving = Deriving(on.store, on.clock, Retiring(removing, Suspecting(gate)), feedback, announcing)
     summing = Summing(on.store, on.clock, on.metrics, feedback, deriving)
     hearing = Hearing(on.store, on.taking("results"), deriving, feedback, summing)
-    async with asyncio.TaskGroup() as tasks:
+    async with open_caller(settings.networks()) as caller, asyncio.TaskGroup() as tasks:
         endless = tasks.create_task(summing.run())
         tasks.create_task(housekeeping.run())
+        tasks.create_task(Watching(on.store, announcing, on.life).run())
+        tasks.create_task(
+            Dispatching(
+                on.store, on.clock, on.life, on.metrics, caller, settings.time_scale,
+                random.Random(),  # noqa: S311  # jitter, not a secret
+            ).run()
+        )  # fmt: skip
+        tasks.create_task(Erasing(on.store, on.clock, on.life, on.owner).run())
+        tasks.create_task(Purging(on.store, on.clock, on.life, on.metrics, on.owner).run())
+        tasks.create_task(Adding(on.store, on.clock, on.life, on.owner).run())
         await hearing.run()
         endless.cancel()
     await summing.due(all_=True)

@@ -82,7 +82,7 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
         problems.append(Problem(pointer="/message", detail="Field required"))
     problems += [
         Problem(pointer=f"/message{one.pointer}", detail=one.detail)
-        for one in check(request.message, _settings(targets or list(variants)))
+        for one in check(request.told(key.split(".", 1)[1]), _settings(targets or list(variants)))
     ]
     lists = {} if problems else lists_of(request)
     kept = excluded_cut_down(cut_down(audience, NAMED_INLINE), NAMED_INLINE)
@@ -126,6 +126,11 @@ def unread(app: str, key: str, problems: Sequence[Problem], now: datetime, sourc
         key=key, app=app, request=UNREAD, lane=Lane.BULK, routes=(), small=True, accepted_at=whole_milliseconds(now),
         deadline=deadline_of(UNREAD, now), source=source, problems=tuple(problems),
     )  # fmt: skip
+
+
+def purged(send: Send) -> Send:
+    """What is left of a send when its app's retention is over: neither what it said nor whom it named."""
+    return send.model_copy(update={"request": UNREAD, "lists": {}, "purged": True})
 
 
 def _routed(audience: Audience, variants: Sequence[RouteTarget]) -> tuple[list[RouteTarget], list[Problem]]:

@@ -29,6 +29,7 @@ class ChunkEvent(Travelling):
     outcomes: dict[str, dict[str, int]] = Field(description="notifications by outcome, then reason")
     not_delivered: tuple[NotDelivered, ...]
     dry_run: bool = Field(default=False, description="nobody was reached")
+    delivered: tuple[str, ...] | None = Field(default=None, description="devices, of a send with `receipts: all`")
 
 
 class SendEvent(Travelling):

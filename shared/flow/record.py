@@ -6,7 +6,9 @@ from typing import Literal
 from pydantic import Field
 
 from shared.flow.identity import attempt_of
+from shared.flow.lane import Lane
 from shared.flow.model import Travelling
+from shared.flow.receipt import Receipts
 from shared.flow.verdict import Fate
 
 LATENCY_BOUNDS: tuple[float, ...] = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -60,6 +62,9 @@ class Part(Travelling):
     last_answer_at: datetime | None = None
     closing: bool = Field(default=False, description="closed by counting, not by delivery")
     dry_run: bool = Field(default=False, description="nobody was reached, and nothing follows from it for devices")
+    lane: Lane | None = Field(default=None, description="the send's; with its acceptance, for sums over sends")
+    accepted_at: datetime | None = None
+    receipts: Receipts | None = Field(default=None, exclude=True, description="kept beside the record, not in it")
 
     @property
     def first(self) -> bool:

@@ -133,18 +133,11 @@ def own_report(chunks: int, accepted_at: datetime, parts: Iterable[Part]) -> Rep
 
 def _report(chunks: int, accepted_at: datetime, total: Sum, finished_at: datetime | None, *, dry_run: bool) -> Report:
     finished = total.chunks == chunks and total.retries == total.owed_steps
-    fates: dict[Where, Counter[str]] = {where: Counter() for where in total.matched}
-    reasons: dict[Where, dict[str, Counter[str]]] = {}
-    for (variant, platform, fate, reason), n in total.counts.items():
-        where = (variant, platform)
-        fates.setdefault(where, Counter())[fate.value] += n
-        if reason:
-            reasons.setdefault(where, {}).setdefault(fate.value, Counter())[reason] += n
-    found = {where: _outcomes(total.matched[where], fates[where], reasons.get(where, {})) for where in sorted(fates)}
+    found = _by_where(total)
     variants = tuple(VariantOutcomes(variant=where[0], platform=where[1], **one) for where, one in found.items())
     return Report(
         state="finished" if finished else "running",
-        total=Outcomes(**next(iter(found.values()))) if len(found) == 1 else _whole(variants),
+        total=Outcomes(**next(iter(found.values()))) if len(found) == 1 else together(variants),
         variants=variants,
         chunks=chunks,
         chunks_recorded=total.chunks,
@@ -158,20 +151,42 @@ def _report(chunks: int, accepted_at: datetime, total: Sum, finished_at: datetim
     )
 
 
+def outcomes_of(total: Sum) -> tuple[VariantOutcomes, ...]:
+    """The outcomes of each variant in a sum of any records. With those of retries but not of what they retry, more may
+    have ended than was planned: nothing is said of what is open.
+    """
+    return tuple(
+        VariantOutcomes(variant=where[0], platform=where[1], **{**one, "open": 0})
+        for where, one in _by_where(total).items()
+    )
+
+
+def _by_where(total: Sum) -> dict[Where, dict[str, Any]]:
+    fates: dict[Where, Counter[str]] = {where: Counter() for where in total.matched}
+    reasons: dict[Where, dict[str, Counter[str]]] = {}
+    for (variant, platform, fate, reason), n in total.counts.items():
+        where = (variant, platform)
+        fates.setdefault(where, Counter())[fate.value] += n
+        if reason:
+            reasons.setdefault(where, {}).setdefault(fate.value, Counter())[reason] += n
+    return {where: _outcomes(total.matched[where], fates[where], reasons.get(where, {})) for where in sorted(fates)}
+
+
 def _outcomes(planned: int, fates: Mapping[str, int], reasons: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     """The fields of `Outcomes`."""
     sorted_ = {fate: dict(sorted(found.items())) for fate, found in sorted(reasons.items())}
     return {"planned": planned, "open": planned - sum(fates.values()), "reasons": sorted_, **fates}
 
 
-def _whole(variants: Sequence[VariantOutcomes]) -> Outcomes:
-    """All variants together."""
-    fates = {fate.value: sum(getattr(one, fate.value) for one in variants) for fate in Fate}
+def together(variants: Sequence[VariantOutcomes]) -> Outcomes:
+    """All these variants together."""
+    fates = {fate.value: sum(getattr(one, fate) for one in variants) for fate in Fate}
     reasons: dict[str, Counter[str]] = {}
     for one in variants:
         for fate, found in one.reasons.items():
             reasons.setdefault(fate, Counter()).update(found)
-    return Outcomes(**_outcomes(sum(one.planned for one in variants), fates, reasons))
+    whole = _outcomes(sum(one.planned for one in variants), fates, reasons)
+    return Outcomes(**{**whole, "open": sum(one.open for one in variants)})
 
 
 def settled(chunks: int, parts: Collection[Part]) -> bool:

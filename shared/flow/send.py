@@ -27,6 +27,8 @@ PERSONAL: Final = "recipients"
 """The stored list of users each with its values."""
 EXCLUDED: Final = "exclude/"
 """How the names of the stored lists begin of those who are left out."""
+SEND_KEY: Final = "carillon-send"
+"""The key in `data` under which an app finds the id of the send."""
 
 
 class Duplicates(StrEnum):
@@ -44,6 +46,14 @@ class TemplateRef(Travelling):
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
         default=None, description="the latest unless set; what it says is fixed when the send is accepted"
     )
+
+
+class ReceiptsKept(StrEnum):
+    """Of which notifications a receipt is kept."""
+
+    NONE = "none"
+    FAILURES = "failures"
+    ALL = "all"
 
 
 class SendRequest(Travelling):
@@ -78,6 +88,18 @@ class SendRequest(Travelling):
         default=None, description="suppress devices that did not register for so many days; else the app's rule holds"
     )
     confirm: bool = Field(default=False, description="it may reach more devices than the app's rule `confirm_above`")
+    receipts: ReceiptsKept = Field(
+        default=ReceiptsKept.FAILURES, description="of which notifications a receipt is kept, device by device"
+    )
+    interactions: bool = Field(
+        default=False, description="puts the send's id into `data`, as `carillon-send`, so that apps can tell of it"
+    )
+
+    def told(self, send: str) -> Message:
+        """The message as it goes out: with the id of its send, where that was asked for."""
+        if not self.interactions:
+            return self.message
+        return self.message.model_copy(update={"data": {**self.message.data, SEND_KEY: send}})
 
 
 class Command(SendRequest):
@@ -136,6 +158,7 @@ class Send(Travelling):
     opt_in: bool = Field(default=False, description="its category reaches only devices that said yes to it")
     problems: tuple[Problem, ...] = Field(default=(), description="why it was rejected; empty if it was accepted")
     fingerprint: str = Field(default="", description="of the command, if it was one: its id stands for nothing else")
+    purged: bool = Field(default=False, description="past its app's retention: what it said and to whom is gone")
 
     @property
     def id(self) -> str:

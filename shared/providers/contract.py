@@ -237,3 +237,11 @@ class Provider(Protocol[S, E]):
     def verdict(self, outcome: Outcome, sent_at: datetime) -> Verdict:
         """What an outcome means, by table E.1 of the protocol reference."""
         ...
+
+    def message_name(self, body: bytes) -> bytes:
+        """What the provider calls a notification, from the body of its success; empty if it says nothing."""
+        ...
+
+    def notification_name(self, send_key: str, device: bytes) -> str | None:
+        """What a notification is called at the provider, where that follows from the send and the device."""
+        ...

@@ -87,6 +87,8 @@ class Metrics:
     stragglers: Annotated[Gauge, Spec("Notifications without an answer yet whose chunks were closed", ("platform",))]
     slices_held: Annotated[Counter, Spec("Slices made to wait: parked, limited, route away", ("platform", "lane"))]
     authorization_refreshes: Annotated[Counter, Spec("Provider authorizations obtained", ("platform", "outcome"))]
+    sends_purged: Annotated[Counter, Spec("Sends whose content was removed: past their app's retention")]
+    webhook_calls: Annotated[Counter, Spec("Calls of webhooks", ("outcome",))]
     clock_offset_seconds: Annotated[Gauge, Spec("The store's clock less this machine's")]
     store_seconds: Annotated[Histogram, Spec("Time of a store operation", ("operation",))]
     broker_seconds: Annotated[Histogram, Spec("Time until a publish was confirmed", ("exchange",))]

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import secrets as random
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -23,6 +23,8 @@ SecretKind = Literal["app", "client"]
 PREFIX: Final[dict[SecretKind, str]] = {"app": "as", "client": "cs"}
 SECRET_BYTES: Final = 48
 """64 characters behind the prefix: longer than HMAC's block, so that SHA-256 of the secret verifies an HMAC with it."""
+RETENTION_DAYS: Final = 30
+"""Unless an app says otherwise."""
 KEPT: Final = 2
 """A rotation leaves the secret before it valid, so that senders can move."""
 
@@ -84,6 +86,27 @@ class Apps:
         """Every app, oldest first."""
         found = self._apps.find({}, {"name": 1, "created_at": 1}).sort("created_at", 1)
         return [App(one["_id"], one["name"], one["created_at"]) async for one in found]
+
+    async def retention(self, app: str) -> timedelta:
+        """How long content and receipts of an app's sends are kept."""
+        found = await self._apps.find_one({"_id": app}, {"retention_days": 1})
+        return timedelta(days=(found or {}).get("retention_days", RETENTION_DAYS))
+
+    async def set_retention(self, app: str, days: int) -> None:
+        """Changes it. Raises `Missing`."""
+        done = await self._apps.update_one({"_id": app}, {"$set": {"retention_days": days}})
+        if not done.matched_count:
+            message = f"there is no app {app!r}"
+            raise Missing(message)
+
+    async def purged_until(self, app: str) -> datetime:
+        """Everything accepted before this is purged."""
+        found = await self._apps.find_one({"_id": app}, {"purged_until": 1})
+        return (found or {}).get("purged_until") or datetime.fromtimestamp(0, UTC)
+
+    async def purge_on(self, app: str, until: datetime) -> None:
+        """Moves that mark on."""
+        await self._apps.update_one({"_id": app}, {"$set": {"purged_until": until}})
 
     async def rotate(self, app: str, kind: SecretKind, bits: Bits = random.randbits) -> str:
         """A new secret of this kind; the one before it stays valid until the next rotation. Raises `Missing`.

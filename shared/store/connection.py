@@ -17,27 +17,35 @@ from shared.store.bulk import Bulk
 from shared.store.claims import Claims
 from shared.store.devices import Devices
 from shared.store.duties import Duties
+from shared.store.erasures import Erasures
+from shared.store.events import Events
 from shared.store.evidence import EvidenceBook
 from shared.store.export import Export
 from shared.store.heard import Heard
+from shared.store.interactions import InteractionBook
 from shared.store.keyed import KeyedRequests
 from shared.store.keyring import Keyring
 from shared.store.lists import Lists
+from shared.store.outbox import Outbox
 from shared.store.parking import Parking
 from shared.store.permits import Permits
 from shared.store.plans import Plans
 from shared.store.quarantine import Quarantine
+from shared.store.receipts import ReceiptBook
 from shared.store.records import Records
 from shared.store.reports import Reports
 from shared.store.rules import RuleBook
 from shared.store.schedule import Schedule
 from shared.store.segments import Segments
 from shared.store.sends import Sends
+from shared.store.spans import Spans
 from shared.store.started import Started
 from shared.store.survey import Survey
 from shared.store.templates import Templates
+from shared.store.traces import Traces
 from shared.store.undoing import Undoing
 from shared.store.variants import Variants
+from shared.store.webhooks import Webhooks
 from shared.store.windows import Windows
 
 SELECTION_SECONDS: Final = 5
@@ -81,6 +89,14 @@ class Store:
         self.survey = Survey(self.database)
         self.bulk = Bulk(self.database, self.devices)
         self.export = Export(self.database)
+        self.spans = Spans(self.database)
+        self.events = Events(self.database)
+        self.receipts = ReceiptBook(self.database)
+        self.interactions = InteractionBook(self.database)
+        self.webhooks = Webhooks(self.database, keyring)
+        self.outbox = Outbox(self.database)
+        self.erasures = Erasures(self.database)
+        self.traces = Traces(self.database)
 
     async def ensure(self) -> None:
         """Makes every index; safe to repeat and to race."""
@@ -89,6 +105,8 @@ class Store:
             self.claims, self.records, self.started, self.heard, self.reports, self.authorizations,
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
             self.parking, self.permits, self.keyed, self.templates, self.away, self.rules, self.segments,
+            self.spans, self.events, self.receipts, self.interactions, self.webhooks, self.outbox, self.erasures,
+            self.traces,
         ):  # fmt: skip
             await collection.ensure()
 

@@ -11,7 +11,7 @@ scan asks for: 500 devices are a few pages that lie together, not 500 rows that 
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -147,6 +147,16 @@ class Devices(LookUps):
     async def get(self, app: str, device: bytes) -> dict[str, Any] | None:
         """The stored device, or None."""
         return await self._devices.find_one({"_id": device, "app": app})
+
+    async def owned(self, app: str, variants: Iterable[str], user: str) -> list[dict[str, Any]]:
+        """Every device of a user, in service or not: its id and token."""
+        where = {"variant": {"$in": list(variants)}, "user": user, "app": app}
+        return await self._devices.find(where, {"token": 1}).to_list(None)
+
+    async def known(self, app: str, devices: Iterable[bytes]) -> set[bytes]:
+        """Which of these the app has, in service or not."""
+        found = self._devices.find({"_id": {"$in": list(devices)}, "app": app}, {"_id": 1})
+        return {bytes(one["_id"]) async for one in found}
 
     async def delete(self, app: str, device: bytes) -> bool:
         """Whether the app had such a device."""

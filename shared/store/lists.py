@@ -5,6 +5,7 @@ with their values as JSON, `recipients`.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,23 @@ class Lists:
         ]
         return [value for part in parts for value in part]
 
+    async def forget(self, send: str) -> None:
+        """Removes all lists of a send."""
+        await self._lists.delete_many({"_id": {"$gte": f"{send}/", "$lt": f"{send}0"}})
+
+    async def holds(self, name: str, value: str) -> bool:
+        """Whether a list names this one."""
+        parts_ = {"_id": {"$gte": f"{name}/", "$lt": f"{name}0"}}  # 0 comes behind the slash
+        return await self._lists.find_one({**parts_, "values": value}, {"_id": 1}) is not None
+
+    async def holds_user(self, send: Send, user: str) -> bool:
+        """Whether the list of a send's users names this one, with values of its own or without."""
+        name = send.list_name(send.list_for(""))
+        if PERSONAL not in send.lists:
+            return await self.holds(name, user)
+        parts_ = {"_id": {"$gte": f"{name}/", "$lt": f"{name}0"}}
+        return await self._lists.find_one({**parts_, "values": {"$regex": personal(user)}}, {"_id": 1}) is not None
+
     async def named(self, send: Send, variant: str, where: ListRange) -> list[str]:
         """The recipients at these positions for one variant: in the send itself (part -1), or in a stored part."""
         audience = send.request.audience
@@ -66,3 +84,8 @@ class Lists:
             return send.request.values or {}
         found = await self.read(send.list_name(PERSONAL), where.part, where.start, where.end)
         return dict(map(json.loads, found))
+
+
+def personal(user: str) -> str:
+    """What an entry with values of this user's begins like, as a regular expression."""
+    return "^" + re.escape(json.dumps([user], ensure_ascii=False)[:-1] + ",")

@@ -56,6 +56,11 @@ class Quarantine:
             },
         )  # fmt: skip
 
+    async def gone(self, app: str, devices: Sequence[bytes]) -> set[bytes]:
+        """Which of these are out of service."""
+        where = {"_id": {"$in": list(devices)}, "app": app, "retired": {"$ne": None}}
+        return {bytes(one["_id"]) async for one in self._devices.find(where, {"_id": 1})}
+
     async def hold(
         self, app: str, findings: Iterable[Finding], window: str, now: datetime, *, condemned: bool = False
     ) -> int:

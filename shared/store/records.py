@@ -4,8 +4,9 @@
 `members` has a unique index across all records, so no chunk can be closed twice, in a bundle or alone.
 """
 
+import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pymongo import IndexModel
@@ -13,9 +14,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
+from shared.flow.course import Course
 from shared.flow.record import Part, Record
 from shared.flow.report import Sum
+from shared.store.courses import coursed, courses
 from shared.store.errors import Lost
+from shared.store.receipts import ReceiptBook
 from shared.store.sums import summed, sums
 
 LISTS: Final = {"parts.undelivered": 0, "parts.owed.devices": 0}
@@ -25,11 +29,12 @@ LISTS: Final = {"parts.undelivered": 0, "parts.owed.devices": 0}
 class Records:
     """The collection `records`. What is derived from a record is read with majority."""
 
-    INDEXES: Final = (IndexModel([("members", 1)], unique=True), IndexModel([("sends", 1)]))
+    INDEXES: Final = (IndexModel([("members", 1)], unique=True), IndexModel([("sends", 1)]), IndexModel([("at", 1)]))
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._records = database["records"]
         self._durable = self._records.with_options(read_concern=ReadConcern("majority"))
+        self._receipts = ReceiptBook(database)
 
     async def ensure(self) -> None:
         """Makes the indexes."""
@@ -48,6 +53,8 @@ class Records:
             "sends": sorted({part.send for part in record.parts}),
             "parts": [part.model_dump(mode="python") for part in record.parts],
         }
+        if any(part.receipts is not None for part in record.parts):
+            document["kept"] = True
         try:
             await self._records.insert_one(document)
         except DuplicateKeyError as error:
@@ -96,6 +103,11 @@ class Records:
         found = await (await self._durable.aggregate(sums(send))).to_list()
         return summed(found[0]["chunks"], found[0]["counts"]) if found else Sum()
 
+    async def course(self, send: str, accepted_at: datetime, step: timedelta) -> Course:
+        """How a send went over time, added up by the store as well."""
+        found = await (await self._durable.aggregate(courses(send, accepted_at, step))).to_list()
+        return coursed(found[0]) if found else Course()
+
     async def ids(self, send: str) -> list[str]:
         """The records that hold a chunk of this send."""
         found = self._durable.find({"sends": send}, {"_id": 1})
@@ -111,9 +123,23 @@ class Records:
         return ids
 
     async def read(self, records: Iterable[str]) -> dict[str, list[Part]]:
-        """Everything that these records say, by record; one that is not visible with majority yet is left out."""
-        found = self._durable.find({"_id": {"$in": list(records)}}, {"parts": 1})
-        return {one["_id"]: [Part.model_validate(part) for part in one["parts"]] for one in await found.to_list(None)}
+        """Everything that these records say, with the receipts beside them, by record; one that is not visible with
+        majority yet is left out.
+        """
+        found = await self._durable.find({"_id": {"$in": list(records)}}, {"parts": 1, "kept": 1, "by": 1}).to_list(
+            None
+        )
+        kept = [(one["_id"], one["by"]) for one in found if one.get("kept")]
+        receipts = await self._receipts.of_records(kept) if kept else {}
+        return {
+            one["_id"]: [
+                Part.model_validate(
+                    {**part, "receipts": receipts[part["member"]]} if part["member"] in receipts else part
+                )
+                for part in one["parts"]
+            ]
+            for one in found
+        }
 
     async def debts(self, send: str) -> list[tuple[str, int, datetime, bool]]:
         """Of every retry that a send's records name: member, step, due time, and whether no wait queue brings it."""
@@ -125,6 +151,12 @@ class Records:
             if part["send"] == send
             for debt in part["owed"]
         ]
+
+    async def forget(self, send: str) -> None:
+        """Removes what the records say of a send, and those that say nothing else."""
+        pulled = {"sends": send, "parts": {"send": send}, "members": {"$regex": f"^{re.escape(send)}\\."}}
+        await self._records.delete_many({"sends": [send]})
+        await self._records.update_many({"sends": send}, {"$pull": pulled})
 
     async def recorded_members(self, send: str) -> set[str]:
         """Every chunk of a send that has a record."""

@@ -1,6 +1,7 @@
 """Reports of planned sends: written over by each sum while the send runs, final when it is finished.
 
-{_id: send key, app, state, body: the `Report` as JSON, at, finished_at, told}. A small send has none: it is derived.
+{_id: send key, app, state, body: the `Report` as JSON, at, finished_at, told, full: the `FullReport` as JSON, once
+it is final}. A small send has none, until its records go: it is derived.
 """
 
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from typing import Any
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
+from shared.flow.full_report import FullReport
 from shared.flow.identity import split_send_key
 from shared.flow.report import Report
 
@@ -56,9 +58,24 @@ class Reports:
             return False
         return report.state == "finished" and (done.modified_count == 1 or done.upserted_id is not None)
 
-    async def told(self, key: str) -> None:
-        """The event of a final report has been told."""
-        await self._reports.update_one({"_id": key}, {"$set": {"told": True}})
+    async def told(self, key: str, full: FullReport | None = None) -> None:
+        """The event of a final report has been told; the full one is kept with it."""
+        kept = {"full": full.model_dump_json(exclude_defaults=True).encode()} if full is not None else {}
+        await self._reports.update_one({"_id": key}, {"$set": {"told": True, **kept}})
+
+    async def keep(self, key: str, report: Report, full: FullReport, now: datetime) -> None:
+        """The final report of a send whose records go; one that was final stays, the full one is as it is now."""
+        final = {
+            "app": split_send_key(key)[0], "state": "finished", "at": now, "finished_at": report.finished_at,
+            "told": True, "body": report.model_dump_json(exclude_defaults=True).encode(),
+        }  # fmt: skip
+        whole = {"full": full.model_dump_json(exclude_defaults=True).encode()}
+        await self._reports.update_one({"_id": key}, {"$setOnInsert": final, "$set": whole}, upsert=True)
+
+    async def full(self, key: str) -> FullReport | None:
+        """The full report of a send that is finished, or None."""
+        found = await self._reports.find_one({"_id": key, "state": "finished"}, {"full": 1})
+        return FullReport.model_validate_json(found["full"]) if found and "full" in found else None
 
     async def is_told(self, key: str) -> bool:
         """Whether the report is final and its event has been told: nothing is owed to this send any more."""

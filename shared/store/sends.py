@@ -14,6 +14,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
+from shared.flow.plan import Plan
 from shared.flow.send import Send
 from shared.store.errors import only_duplicates
 
@@ -55,6 +56,38 @@ class Sends:
         """Those of these sends that there are, by key; one read."""
         found = self._durable.find({"_id": {"$in": list(keys)}}, {"body": 1})
         return {one["_id"]: Send.model_validate_json(one["body"]) for one in await found.to_list(None)}
+
+    async def planned(self, key: str) -> tuple[Send, Plan | None] | None:
+        """One send with its plan, if there is one: one read."""
+        plan = {"$lookup": {"from": "plans", "localField": "_id", "foreignField": "_id", "as": "plan"}}
+        stages: list[dict[str, Any]] = [{"$match": {"_id": key}}, plan, {"$project": {"body": 1, "plan.body": 1}}]
+        found = await (await self._durable.aggregate(stages)).to_list()
+        if not found:
+            return None
+        plans = [Plan.model_validate_json(one["body"]) for one in found[0]["plan"]]
+        return Send.model_validate_json(found[0]["body"]), plans[0] if plans else None
+
+    async def accepted(self, keys: Iterable[str]) -> dict[str, datetime]:
+        """When those of these sends were accepted that there are and that were not rejected."""
+        found = self._sends.find({"_id": {"$in": list(keys)}, "rejected": False}, {"accepted_at": 1})
+        return {one["_id"]: one["accepted_at"] async for one in found}
+
+    async def past(self, app: str, after: datetime, before: datetime, limit: int) -> list[Send]:
+        """An app's sends accepted in `[after, before)` that are not purged yet, oldest first."""
+        where = {"app": app, "accepted_at": {"$gte": after, "$lt": before}, "purged": {"$ne": True}}
+        found = self._durable.find(where, {"body": 1, "accepted_at": 1}).sort([("accepted_at", 1), ("_id", 1)])
+        sends = [_readable({**one, "_id": str(one["_id"])}) for one in await found.limit(limit).to_list(None)]
+        return [send for send in sends if send is not None]
+
+    async def rewrite(self, send: Send) -> None:
+        """The same send, which names somebody no more; not if it was purged meanwhile."""
+        body = send.model_dump_json(exclude_defaults=True).encode()
+        await self._sends.update_one({"_id": send.key, "purged": {"$ne": True}}, {"$set": {"body": body}})
+
+    async def purge(self, send: Send) -> None:
+        """Puts what is left of a send in its place."""
+        body = send.model_dump_json(exclude_defaults=True).encode()
+        await self._sends.update_one({"_id": send.key}, {"$set": {"body": body, "purged": True}})
 
     async def latest(self, app: str, limit: int, before: tuple[datetime, str] | None = None) -> list[Send]:
         """An app's sends, newest first, a page at a time; `before` is time and key of the last one seen."""

@@ -130,7 +130,8 @@ class Answers:
         elif ends:
             self._finish(stream, Reply(status, fields), now)
         elif stream in self._streams.open:
-            self.partial[stream] = GOOD if status == OK else Reply(status, fields)
+            plain = status == OK and not self._streams.wanted(stream)
+            self.partial[stream] = GOOD if plain else Reply(status, fields)
 
     def _trailers(self, stream: int, begun: Reply, ends: bool, now: float) -> None:  # noqa: FBT001  # END_STREAM
         """What they say does not matter; that they are the end does (RFC 9113, section 8.1)."""
@@ -192,6 +193,10 @@ class Answers:
 
     def _finish(self, stream: int, reply: Reply, now: float) -> None:
         self.partial.pop(stream, None)
+        if reply.status == OK and reply.body[:1] == b"{" and self._streams.wanted(stream):
+            self._streams.keep(stream, bytes(reply.body))
+            self.succeed([stream], now)
+            return
         if reply.status == OK and not reply.body:
             self.succeed([stream], now)
             return

@@ -30,7 +30,7 @@ class Batch:
     """
 
     __slots__ = (
-        "bodies", "body_sizes", "columns", "count", "failures", "field_sizes", "first_answer", "fresh", "lane",
+        "bodies", "body_sizes", "columns", "count", "failures", "field_sizes", "first_answer", "fresh", "kept", "lane",
         "last_answer", "latency", "left", "on_done", "patience", "plan", "plan_parts", "shared", "taken", "timeout",
         "widest_body", "widest_fields", "written_at",
     )  # fmt: skip
@@ -47,6 +47,7 @@ class Batch:
         fresh: bool = False,
         timeout: float = TIMEOUT,
         patience: float = PATIENCE,
+        keep: bool = False,
     ) -> None:
         self.count = self.left = count
         self.shared = shared
@@ -63,6 +64,8 @@ class Batch:
         self.failures: list[tuple[int, Outcome]] = []
         self.latency = [0] * (len(LATENCY_BOUNDS) + 1)
         self.first_answer = self.last_answer = 0.0
+        self.kept: dict[int, bytes] | None = {} if keep else None
+        """The bodies of successes by index, where they are wanted; else they are not looked at."""
         self.plan: list[Column | None] = []
         self.plan_parts: object = None
         self._lay_out(path, own)

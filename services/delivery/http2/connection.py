@@ -261,8 +261,8 @@ class Connection:
         return at
 
     def _plain(self) -> bool:
-        """Whether answers may be known by their first byte."""
-        return self._answers.reader.plain and self._answers.assembling is None
+        """Whether answers may be known by their first byte, and nobody wants more of them."""
+        return self._answers.reader.plain and self._answers.assembling is None and not self._streams.keeping
 
     def _frame(self, kind: int, flags: int, stream: int, payload: bytes, now: float) -> None:  # noqa: C901  # a table
         if self._answers.assembling is not None and kind != frames.CONTINUATION:

@@ -48,7 +48,7 @@ class Engine:
         """The results of each parcel, in order. Never raises for what a peer does."""
         batches = [_batch(parcel) for parcel in parcels]
         await self._submit([(parcel.origin, batch) for parcel, batch in zip(parcels, batches, strict=True)])
-        return [Results(batch.delivered, batch.failures, batch.latency) for batch in batches]
+        return [_results(batch) for batch in batches]
 
     async def send_most(self, parcels: Sequence[Parcel]) -> list[Results]:
         """As `send`; but when a few have had no answer for a while, their results come `later`."""
@@ -61,10 +61,7 @@ class Engine:
             await done
         finally:
             self._waiting.discard(waiting)
-        return [
-            self._parted(origin, batch) if batch.left else Results(batch.delivered, batch.failures, batch.latency)
-            for origin, batch in work
-        ]
+        return [self._parted(origin, batch) if batch.left else _results(batch) for origin, batch in work]
 
     def quiet(self, origin: Origin) -> float:
         """Seconds for which many requests to there have waited without an answer to any of them."""
@@ -150,6 +147,10 @@ class Engine:
             await asyncio.wait(goodbyes)
 
 
+def _results(batch: Batch) -> Results:
+    return Results(batch.delivered, batch.failures, batch.latency, kept=batch.kept or {})
+
+
 def _batch(parcel: Parcel) -> Batch:
     requests = parcel.requests
     return Batch(
@@ -161,6 +162,7 @@ def _batch(parcel: Parcel) -> Batch:
         lane=parcel.lane,
         fresh=parcel.fresh,
         timeout=REQUEST_TIMEOUT.total_seconds(),
+        keep=parcel.keep,
     )
 
 

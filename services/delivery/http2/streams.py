@@ -41,6 +41,8 @@ class Streams:
     def __init__(self) -> None:
         self.open: dict[int, Run] = {}
         self._due: dict[int, set[Run]] = {}
+        self.keeping = 0
+        """Of how many open streams the body of a success is wanted."""
         self.quickest = float("inf")
         """Seconds of the quickest success, creeping up so that it follows a route that changes."""
         self.typical = 0.0
@@ -48,6 +50,8 @@ class Streams:
 
     def add(self, run: Run) -> None:
         """A run that was just written."""
+        if run.batch.kept is not None:
+            self.keeping += run.left
         self.open.update(dict.fromkeys(range(run.first, run.last + 2, 2), run))
         bucket = ceil((run.sent_at + run.batch.timeout) * GRAIN)
         run.due = self._due.setdefault(bucket, set())
@@ -61,6 +65,8 @@ class Streams:
         strays = runs.pop(None, 0)
         for one, n in runs.items():
             if one is not None:
+                if one.batch.kept is not None:
+                    self.keeping -= n
                 seconds = now - one.sent_at
                 one.batch.succeeded(n, seconds, now)
                 one.finish(n)
@@ -73,6 +79,8 @@ class Streams:
         run = self.open.pop(stream, None)
         if run is None:
             return False
+        if run.batch.kept is not None:
+            self.keeping -= 1
         run.batch.failed(run.start + ((stream - run.first) >> 1), outcome, now)
         run.finish(1)
         return True
@@ -82,6 +90,17 @@ class Streams:
         for stream, run in self.open.items():
             if run.batch in batches:
                 yield run.batch, run.start + ((stream - run.first) >> 1)
+
+    def keep(self, stream: int, body: bytes) -> None:
+        """The body of a success that is wanted."""
+        run = self.open[stream]
+        if run.batch.kept is not None:
+            run.batch.kept[run.start + ((stream - run.first) >> 1)] = body
+
+    def wanted(self, stream: int) -> bool:
+        """Whether the body of a success on this stream is wanted."""
+        run = self.open.get(stream) if self.keeping else None
+        return run is not None and run.batch.kept is not None
 
     def overdue(self, now: float) -> Iterator[int]:
         """The streams whose time is up; the caller closes each."""

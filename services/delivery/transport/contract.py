@@ -31,6 +31,8 @@ class Parcel:
     requests: Requests
     lane: Lane = Lane.BULK
     fresh: bool = False
+    keep: bool = False
+    """The bodies of successes are wanted too."""
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Results:
     """The numbers of those that have no outcome yet, where the sender may go on without them."""
     later: "asyncio.Future[Results] | None" = None
     """What becomes of these, by the same numbers; only where there are any."""
+    kept: dict[int, bytes] = field(default_factory=dict)
+    """The bodies of successes by number, where the parcel asked for them."""
 
     async def whole(self) -> "Results":
         """All of them, when the last one has its outcome."""
@@ -52,7 +56,7 @@ class Results:
             return self
         rest = await self.later
         latency = [one + more for one, more in zip(self.latency, rest.latency, strict=True)]
-        return Results(self.ok + rest.ok, self.others + rest.others, latency)
+        return Results(self.ok + rest.ok, self.others + rest.others, latency, kept=self.kept | rest.kept)
 
 
 class Leaving(Protocol):
@@ -79,6 +83,8 @@ def results_of(outcomes: Sequence[Outcome]) -> Results:
             results.latency[bisect_left(LATENCY_BOUNDS, outcome.seconds)] += 1
         if isinstance(outcome, Answer) and outcome.status == OK and outcome.body[:1] in _A_PROVIDERS_BODY:
             results.ok += 1
+            if outcome.body:
+                results.kept[number] = outcome.body
         else:
             results.others.append((number, outcome))
     return results

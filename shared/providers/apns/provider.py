@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from shared.flow.identity import notification_id
 from shared.flow.message import Message
 from shared.flow.send import Problem
 from shared.flow.verdict import Outcome, Verdict
@@ -72,3 +73,12 @@ class Apns:
     def verdict(self, outcome: Outcome, sent_at: datetime) -> Verdict:
         """What an outcome means."""
         return verdict.verdict(outcome, sent_at)
+
+    def message_name(self, body: bytes) -> bytes:
+        """Nothing: a notification has the id that we gave it."""
+        del body
+        return b""
+
+    def notification_name(self, send_key: str, device: bytes) -> str | None:
+        """The `apns-id`."""
+        return notification_id(send_key, device)

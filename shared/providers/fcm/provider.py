@@ -1,5 +1,6 @@
 """The FCM provider: one method a question, each answered by the file of that name."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -16,6 +17,8 @@ from shared.providers.fcm.settings import FcmEndpoints, FcmSettings
 from shared.providers.raw_block import checked
 from shared.templates import places
 
+NAMED: Final = re.compile(rb'"name"\s*:\s*"([^"\\]{1,500})"')
+"""In the answer to an accepted message (Firebase, projects.messages.send, response body)."""
 HEADERS: Final = (("fcm", "apns", "headers"), ("fcm", "webpush", "headers"))
 """What becomes a header at Apple or a browser's push service: the same for all devices."""
 
@@ -69,3 +72,13 @@ class Fcm:
     def verdict(self, outcome: Outcome, sent_at: datetime) -> Verdict:
         """What an outcome means."""
         return verdict.verdict(outcome, sent_at)
+
+    def message_name(self, body: bytes) -> bytes:
+        """`projects/…/messages/…`, as the answer says."""
+        found = NAMED.search(body)
+        return found[1] if found else b""
+
+    def notification_name(self, send_key: str, device: bytes) -> str | None:
+        """Only the answer says."""
+        del send_key, device
+        return None

@@ -46,7 +46,7 @@ def desk_with(commit: Commit) -> Desk:
     nothing = cast(Any, None)
     return Desk(
         store=nothing, clock=FixedClock(), keys=nothing, rosters=cast(Any, Rosters()), reports=nothing,
-        commit=cast(Any, commit), terms=cast(Any, NoTerms()),
+        commit=cast(Any, commit), terms=cast(Any, NoTerms()), once=nothing, live=nothing,
     )  # fmt: skip
 
 

@@ -179,9 +179,10 @@ def batch(count: int, body: bytes | Sequence[bytes] = b'{"aps":{}}', **more: obj
     assert isinstance(timeout, float)
     shared = more.pop("shared", SHARED)
     assert isinstance(shared, tuple)
+    keep = bool(more.pop("keep", False))
     assert not more
     paths = [b"/3/device/%08x" % n for n in range(count)]
-    return Batch(count, shared, paths, body, own=[(b"apns-id", ids)], lane=lane, timeout=timeout)
+    return Batch(count, shared, paths, body, own=[(b"apns-id", ids)], lane=lane, timeout=timeout, keep=keep)
 
 
 def outcomes(of: Batch) -> list[int | Outcome | None]:

@@ -126,6 +126,36 @@ def test_a_200_that_is_a_web_page_is_handed_on_as_an_answer() -> None:
     assert asked.failures == [(0, Answer(200, {}, b"<html>log in", 0.0))]
 
 
+def test_what_a_success_says_is_kept_where_it_is_wanted_however_it_is_cut() -> None:
+    at, asked, other = pair(), batch(4, keep=True), batch(2)
+    at.send(asked)
+    at.send(other)
+    at.say(headers(3, OK, ends=False), headers(11, OK, ends=False), data(11, b'{"name":"other"}'))
+    at.say(data(3, b'{"name":"a"}'), headers(13, OK))
+    at.say(headers(5, OK, ends=False), data(5, b'{"na', ends=False), data(5, b'me":"b"}'))
+    at.say(headers(7, OK, ends=False), data(7, b'{"name":"c"}', ends=False), data(7, b""))
+    at.say(headers(9, literal(200), ends=False), data(9, b'{"name":"d"}'))
+    assert outcomes(asked) == [200, 200, 200, 200]
+    assert asked.kept == {n: b'{"name":"%s"}' % bytes([name]) for n, name in enumerate(b"abcd")}
+    assert outcomes(other) == [200, 200]
+    assert other.kept is None
+
+
+def test_failures_among_what_is_kept_are_failures_and_afterwards_all_is_read_fast_again() -> None:
+    at, asked = pair(), batch(4, keep=True)
+    at.send(asked)
+    assert not at.connection._plain()
+    at.say(headers(3, GONE, ends=False), data(3, REASON), reset(5, 7), headers(7, OK))
+    at.say(headers(9, OK, ends=False), data(9, b"<html>"))
+    gone, refused, fine, page = outcomes(asked)
+    assert isinstance(gone, Answer)
+    assert isinstance(refused, NotProcessed)
+    assert fine == 200
+    assert isinstance(page, Answer)
+    assert (page.status, page.body, asked.kept) == (200, b"<html>", {})
+    assert at.connection._plain()
+
+
 def test_an_error_comes_with_status_fields_body_and_time() -> None:
     at, asked = pair(), batch(2)
     at.send(asked)

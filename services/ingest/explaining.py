@@ -1,0 +1,159 @@
+"""Tells the story of one notification: whether the device was addressed, or why not, and what became of it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from shared.flow.audience import Tags
+from shared.flow.model import Travelling
+from shared.flow.record import Part
+from shared.flow.send import ReceiptsKept, Send
+from shared.flow.verdict import Fate
+from shared.flow.whereabouts import Attempt, Receipt
+
+Why = Literal[
+    "rejected", "unknown_device", "other_variant", "not_named", "tags", "registered_later", "out_of_service", ""
+]
+WHY: Final = (
+    "why it was not addressed: the send was rejected; the device is not known; the send goes to other variants; it is "
+    "not among the named; its tags do not fit; it registered only afterwards; it was out of service"
+)
+
+
+class Interaction(Travelling):
+    """What the device told."""
+
+    kind: str
+    action: str | None = None
+    at: datetime
+
+
+class Explanation(Travelling):
+    """The whole story of one notification."""
+
+    send: str
+    device: str
+    accepted_at: datetime
+    deadline: datetime
+    addressed: bool | None = Field(description="null: it cannot be told any more, see `told_by`")
+    why: Why = Field(default="", description=WHY)
+    chunk: str | None = Field(default=None, description="the part of the plan that covers it")
+    looked_up_at: datetime | None = Field(default=None, description="when the devices of the chunk were looked up")
+    outcome: str | None = Field(
+        default=None,
+        description="an outcome of the report; `open`: it waits for its turn or for another attempt; null: not kept",
+    )
+    reason: str = ""
+    provider_id: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    told_by: Literal["record", "registration", "nothing"] = Field(
+        description="record: it stands there; registration: it follows from the device's registration, which has not "
+        "changed since, and from the chunk's record, which names all failures; nothing: neither says so"
+    )
+    interactions: tuple[Interaction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that the story rests on. `device` as it is registered now; `named`: among the named, if any are."""
+
+    send: Send
+    id: bytes
+    device: Mapping[str, Any] | None
+    named: bool | None
+    first: Part | None
+    """The record of the first-attempt chunk that covers the device."""
+    receipt: Receipt | None
+    chunk: str | None = None
+    interactions: Sequence[Interaction] = ()
+
+
+def explain(facts: Facts) -> Explanation:
+    """The story from the facts."""
+    send, receipt, first = facts.send, facts.receipt, facts.first
+    said: dict[str, Any] = {
+        "send": send.id, "device": facts.id.hex(), "accepted_at": send.accepted_at, "deadline": send.deadline,
+        "chunk": facts.chunk, "looked_up_at": first.looked_up_at if first else None,
+        "interactions": tuple(facts.interactions),
+    }  # fmt: skip
+    if receipt is not None and send.request.receipts is not ReceiptsKept.NONE:
+        return Explanation(
+            **said, addressed=True, outcome=receipt.outcome, reason=receipt.reason, provider_id=receipt.provider_id,
+            attempts=receipt.attempts, told_by="record",
+        )  # fmt: skip
+    why = _why_not(facts)
+    if first is None:  # nobody has looked the device up yet
+        return Explanation(**said, addressed=not why, why=why, outcome=None if why else "open", told_by="registration")
+    if first.closing and not why:
+        fate = first.counts[0] if first.counts else None
+        return Explanation(
+            **said, addressed=True, outcome=fate.fate if fate else None, reason=fate.reason if fate else "",
+            told_by="registration",
+        )  # fmt: skip
+    return _after_the_fact(facts, first, why, said)
+
+
+def _after_the_fact(facts: Facts, first: Part, why: Why, said: dict[str, Any]) -> Explanation:
+    """The chunk is done, and its record does not name the device."""
+    kept = facts.send.request.receipts
+    if kept is ReceiptsKept.ALL:  # it would name everyone who was addressed
+        return Explanation(**said, addressed=False, why=why or "registered_later", told_by="record")
+    if why in ("rejected", "other_variant") or (why and _unchanged(facts.device, first.looked_up_at)):
+        return Explanation(**said, addressed=False, why=why, told_by="registration")
+    if why == "registered_later" and facts.device is not None and facts.device["first_seen"] > first.looked_up_at:
+        return Explanation(**said, addressed=False, why=why, told_by="registration")
+    if why or not _unchanged(facts.device, first.looked_up_at):
+        return Explanation(**said, addressed=None, told_by="nothing")
+    if kept is ReceiptsKept.NONE:
+        return Explanation(**said, addressed=True, told_by="registration")
+    return Explanation(**said, addressed=True, outcome=Fate.DELIVERED, told_by="registration")
+
+
+def _why_not(facts: Facts) -> Why:
+    """Why the device, as it is registered now, is not addressed; empty if it is."""
+    if facts.send.problems:
+        return "rejected"
+    if facts.device is None:
+        return "" if facts.send.request.audience.tokens is not None and facts.named else "unknown_device"
+    return _not_addressed(facts, facts.device) or _not_served(facts, facts.device)
+
+
+def _not_addressed(facts: Facts, device: Mapping[str, Any]) -> Why:
+    send = facts.send
+    if device["variant"] not in {route.variant for route in send.routes}:
+        return "other_variant"
+    if facts.named is False:
+        return "not_named"
+    if not fits(send.request.audience.tags, device.get("tags") or ()):
+        return "tags"
+    return ""
+
+
+def _not_served(facts: Facts, device: Mapping[str, Any]) -> Why:
+    looked = facts.first.looked_up_at if facts.first else None
+    if looked is not None and device["first_seen"] > looked:
+        return "registered_later"
+    retired = device.get("retired")
+    by_token = facts.send.request.audience.tokens is not None  # which is sent to whatever the registry says
+    if retired and (looked is None or retired["at"] <= looked) and not by_token:
+        return "out_of_service"
+    return ""
+
+
+def _unchanged(device: Mapping[str, Any] | None, since: datetime) -> bool:
+    """Whether the registration is what it was then: every change of it is dated."""
+    if device is None or device["registered_at"] > since:
+        return False
+    restored = device.get("restored_at")
+    return restored is None or restored <= since
+
+
+def fits(tags: Tags | None, has: Sequence[str]) -> bool:
+    """Whether a device with these tags is kept by a condition."""
+    if tags is None:
+        return True
+    own = set(has)
+    return (not tags.any or bool(own & set(tags.any))) and own >= set(tags.all) and not own & set(tags.none)

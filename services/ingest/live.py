@@ -1,0 +1,174 @@
+"""Sends as they go on: one look at the store a quarter of a second for each send that is followed, however many follow.
+
+Planned sends have numbered events in the store. A small send's follow from its records, one for each.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from services.ingest.problems import unavailable
+from shared.flow.report import Outcomes, Report, own_report
+from shared.flow.send import Send
+from shared.runtime.tasks import task_group
+from shared.store.connection import Store
+from shared.store.errors import StoreAway
+from shared.store.events import Event
+
+EVERY: Final = timedelta(milliseconds=250)
+QUIET: Final = timedelta(seconds=1)
+"""Between two looks at a send of which nothing was heard for a while."""
+QUIET_AFTER: Final = 40
+LINGER: Final = 20
+"""Looks without anybody who follows, after which a send is left alone; who reconnects meanwhile costs nothing."""
+HEARTBEAT: Final = timedelta(seconds=15)
+"""So that proxies do not take the connection for dead (HTML standard, Server-sent events, section 9.2.7)."""
+SENDS: Final = 1000
+"""Sends that one process follows at once."""
+OVER: Final = frozenset({"finished", "rejected"})
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, eq=False)
+class Channel:
+    """One send that is followed."""
+
+    send: Send
+    log: list[Event] = field(default_factory=list)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    loaded: bool = False
+    closed: bool = False
+    viewers: int = 0
+
+    @property
+    def latest(self) -> int:
+        """The number of its last event; 0 if there is none yet."""
+        return self.log[-1].n if self.log else 0
+
+    @property
+    def over(self) -> bool:
+        """Whether its last event has been."""
+        return bool(self.log) and self.log[-1].report.state in OVER
+
+    def after(self, n: int) -> list[Event]:
+        """Its events behind this number; the numbers have no gap."""
+        return self.log[max(0, len(self.log) - (self.latest - n)) :] if n < self.latest else []
+
+
+class Live:
+    """Lives as long as the process; `open_live` closes it."""
+
+    def __init__(self, store: Store, spawn: Callable[[Channel], None]) -> None:
+        self._store = store
+        self._spawn = spawn
+        self._channels: dict[str, asyncio.Future[Channel]] = {}
+        self._closed = False
+
+    async def join(self, key: str, find: Callable[[], Awaitable[Send]]) -> Channel:
+        """The channel of a send, with everything that there is of it. Raises what `find` raises."""
+        known = self._channels.get(key)
+        if known is None:
+            if len(self._channels) >= SENDS or self._closed:
+                raise unavailable("too many sends are followed here already", 5)
+            known = self._channels[key] = asyncio.ensure_future(self._opened(find))
+            known.add_done_callback(lambda done: self._forget_failed(key, done))
+        channel = await asyncio.shield(known)
+        async with channel.changed:
+            await channel.changed.wait_for(lambda: channel.loaded or channel.closed)
+        return channel
+
+    async def _opened(self, find: Callable[[], Awaitable[Send]]) -> Channel:
+        channel = Channel(await find())
+        self._spawn(channel)
+        return channel
+
+    def _forget_failed(self, key: str, done: "asyncio.Future[Channel]") -> None:
+        if done.cancelled() or done.exception() is not None:
+            self._channels.pop(key, None)
+
+    async def follow(self, channel: Channel) -> None:
+        """Looks at a send until it is over, or nobody follows it for a while."""
+        quiet = idle = 0
+        try:
+            while not self._closed and idle < LINGER:
+                news = False if channel.over else await self._look(channel)
+                quiet = 0 if news else quiet + 1
+                idle = 0 if channel.viewers else idle + 1
+                await asyncio.sleep((QUIET if quiet > QUIET_AFTER else EVERY).total_seconds())
+        finally:
+            self._channels.pop(channel.send.key, None)
+            channel.closed = True
+            async with channel.changed:
+                channel.changed.notify_all()
+
+    async def _look(self, channel: Channel) -> bool:
+        try:
+            fresh = await self._news(channel)
+        except StoreAway as error:
+            log.warning("not_followed", send=channel.send.key, error=type(error).__name__)
+            return False
+        except Exception:
+            log.exception("following_failed", send=channel.send.key)
+            return False
+        if fresh or not channel.loaded:
+            async with channel.changed:
+                channel.log += fresh
+                channel.loaded = True
+                channel.changed.notify_all()
+        return bool(fresh)
+
+    async def _news(self, channel: Channel) -> list[Event]:
+        send, latest = channel.send, channel.latest
+        if send.problems:
+            return [Event(1, Report(state="rejected", total=Outcomes(), accepted_at=send.accepted_at))]
+        if send.small and not send.purged:
+            parts = await self._store.records.of_send(send.key)
+            parts.sort(key=lambda part: (part.last_answer_at or part.looked_up_at, part.member))
+            return [
+                Event(n, own_report(len(send.routes), send.accepted_at, parts[:n]))
+                for n in range(latest + 1, len(parts) + 1)
+            ] or await self._kept(send, latest)
+        return await self._store.events.after(send.key, latest) or await self._kept(send, latest)
+
+    async def _kept(self, send: Send, latest: int) -> list[Event]:
+        """Of a send so old that its events are gone, the end is there still."""
+        if latest:
+            return []
+        final = await self._store.reports.get(send.key)
+        return [Event(1, final)] if final is not None and final.state in OVER else []
+
+    async def close(self) -> None:
+        """Every stream ends; who wants more asks another process."""
+        self._closed = True
+        for future in list(self._channels.values()):
+            if future.done() and not future.cancelled() and future.exception() is None:
+                channel = future.result()
+                channel.closed = True
+                async with channel.changed:
+                    channel.changed.notify_all()
+
+
+@asynccontextmanager
+async def open_live(store: Store) -> AsyncIterator[Live]:
+    """Closed at the end: nobody follows any longer."""
+    async with task_group() as tasks:
+        following: set[asyncio.Task[None]] = set()
+
+        def spawn(channel: Channel) -> None:
+            task = tasks.create_task(live.follow(channel))
+            following.add(task)
+            task.add_done_callback(following.discard)
+
+        live = Live(store, spawn)
+        try:
+            yield live
+        finally:
+            await live.close()
+            for task in tuple(following):
+                task.cancel()

@@ -1,0 +1,110 @@
+"""Purges what is past its app's retention: what sends said and to whom, records, receipts, lists, events, interactions.
+
+Reports stay. One reporter does so for all; a send that is purged twice is the same as one that is purged once.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from shared.flow.accept import purged
+from shared.flow.report import own_report, settled
+from shared.flow.send import Send
+from shared.full_reports import line_of, of_parts
+from shared.runtime.clock import Time
+from shared.runtime.life import Life
+from shared.runtime.metrics import Metrics
+from shared.store.connection import Store
+from shared.store.errors import StoreAway
+
+EVERY: Final = timedelta(hours=1)
+LEAST_EVERY: Final = timedelta(seconds=5)
+"""Never scaled: so often at most."""
+LEASE: Final = timedelta(minutes=5)
+DUTY: Final = "purge"
+BATCH: Final = 200
+A_MOMENT: Final = timedelta(milliseconds=1)
+AFTER_DEADLINE: Final = timedelta(hours=1)
+"""A send is purged no sooner: until then something of it may still be on its way."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Purging:
+    """Lives as long as the process. `owner` names this start of it."""
+
+    store: Store
+    clock: Time
+    life: Life
+    metrics: Metrics
+    owner: str
+
+    async def run(self) -> None:
+        """Rounds until the process is asked to stop."""
+        while await self.life.pause(max(self.clock.scaled(EVERY), LEAST_EVERY)):
+            try:
+                await self.round()
+            except StoreAway as error:
+                log.warning("purge_interrupted", error=type(error).__name__)
+            except Exception:
+                log.exception("purge_failed")
+
+    async def round(self) -> None:
+        """Every app, for as long as the duty is ours."""
+        for app in await self.store.apps.all():
+            if not await self._mine():
+                return
+            await self._app(app.id)
+
+    async def _app(self, app: str) -> None:
+        cutoff = self.clock.now() - await self.store.apps.retention(app)
+        since = await self.store.apps.purged_until(app)
+        done, left = 0, cutoff
+        while await self._mine():
+            sends = await self.store.sends.past(app, since, cutoff, BATCH)
+            kept = [send.accepted_at for send in sends if not await self._send(send)]
+            done += len(sends) - len(kept)
+            left = min([left, *kept])  # one whose deadline is far is looked at again the next time
+            if len(sends) < BATCH:
+                await self.store.apps.purge_on(app, left)
+                break
+            since = kept[-1] + A_MOMENT if len(kept) == len(sends) else since
+        if done:
+            self.metrics.sends_purged.inc(done)
+            log.info("purged", app=app, sends=done)
+
+    async def _send(self, send: Send) -> bool:
+        """Whether it was purged: it is over, and its report is kept."""
+        if self.clock.now() < send.deadline + AFTER_DEADLINE or not await self._reported(send):
+            return False
+        store = self.store
+        for forget in (store.receipts, store.events, store.interactions, store.lists, store.records):
+            await forget.forget(send.key)
+        await store.sends.purge(purged(send))
+        return True
+
+    async def _reported(self, send: Send) -> bool:
+        """Makes sure that the report is kept, with what devices told."""
+        if send.problems:
+            return True
+        final = await self.store.reports.get(send.key)
+        full = await self.store.reports.full(send.key)
+        if final is None and send.small:
+            parts = await self.store.records.of_send(send.key)
+            if not settled(len(send.routes), parts):
+                return False
+            final = own_report(len(send.routes), send.accepted_at, parts)
+            full = of_parts(line_of(send), final, parts, self.clock.now())
+        if final is None or full is None or final.state != "finished":
+            return False
+        told = await self.store.interactions.of_send(send.key, send.accepted_at, final.total.delivered)
+        if told.received or told.opened or told.dismissed or told.actions:
+            full = full.model_copy(update={"interactions": told})
+        await self.store.reports.keep(send.key, final, full, self.clock.now())
+        return True
+
+    async def _mine(self) -> bool:
+        return not self.life.draining and await self.store.duties.take(DUTY, self.owner, self.clock.now(), LEASE)

@@ -1,0 +1,106 @@
+"""Puts events into the outbox. An event has an id that follows from what happened: telling it twice tells it once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from services.reporter.webhooks.subscribers import Subscribers
+from shared.flow.hygiene import Finding, dead
+from shared.flow.identity import split_send_key
+from shared.flow.record import Part
+from shared.flow.report import Outcomes, Report
+from shared.flow.verdict import Fate
+from shared.flow.webhook import EventKind
+from shared.runtime.clock import Time
+from shared.store.connection import Store
+from shared.store.webhooks import Webhook
+
+DEVICES: Final = 200
+"""Of one event: about 20 kB, the most that a payload should have."""
+JUDGEABLE: Final = 100
+"""Notifications that have ended; the rate of failures of fewer says little."""
+FAILURES: Final = (Fate.REJECTED, Fate.UNREGISTERED, Fate.FAILED)
+REMEMBERED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Announcing:
+    """Lives as long as the process."""
+
+    store: Store
+    clock: Time
+    subscribers: Subscribers
+    failing: set[str]
+    """Webhooks and sends that were told already, so that the store is not asked at every sum; a hint and no more."""
+
+    async def finished(self, reports: Iterable[tuple[str, Report]]) -> None:
+        """These sends, by key, have ended."""
+        if not await self.subscribers.any_to(EventKind.SEND_FINISHED):
+            return
+        for key, report in reports:
+            app, send = split_send_key(key)
+            hooks = await self.subscribers.to(app, EventKind.SEND_FINISHED)
+            if hooks:
+                data = {"send": send, "report": report.model_dump(mode="json")}
+                await self._put(hooks, f"{send}/finished", EventKind.SEND_FINISHED, data, send)
+
+    async def summed(self, key: str, total: Outcomes) -> None:
+        """So much of a send has ended by now: too much of it badly, maybe."""
+        app, send = split_send_key(key)
+        ended = total.planned - total.open
+        failures = sum(getattr(total, fate) for fate in FAILURES)
+        if not failures or ended < JUDGEABLE:
+            return
+        hooks = [
+            one
+            for one in await self.subscribers.to(app, EventKind.SEND_FAILING)
+            if failures / ended > one.failure_rate and f"{one.id}|{key}" not in self.failing
+        ]
+        if hooks:
+            data = {"send": send, "rate": round(failures / ended, 6), "failures": failures, "ended": ended}
+            await self._put(hooks, f"{send}/failing", EventKind.SEND_FAILING, data, send)
+            if len(self.failing) > REMEMBERED:
+                self.failing.clear()
+            self.failing.update(f"{one.id}|{key}" for one in hooks)
+
+    async def retired(self, records: Mapping[str, Sequence[Part]]) -> None:
+        """Devices that these records took out of service, by record: it was done before this is called."""
+        if not await self.subscribers.any_to(EventKind.DEVICE_RETIRED):
+            return
+        for record, parts in records.items():
+            for (app, variant), findings in dead(parts).items():
+                hooks = await self.subscribers.to(app, EventKind.DEVICE_RETIRED)
+                if hooks:
+                    await self._retired(hooks, app, variant, findings, record.split(".", 1)[1])
+
+    async def judged(self, app: str, variant: str, findings: Sequence[Finding], at: datetime) -> None:
+        """Suspects that were judged and are gone by now."""
+        hooks = await self.subscribers.to(app, EventKind.DEVICE_RETIRED)
+        if hooks and findings:
+            await self._retired(hooks, app, variant, findings, f"{variant}/{at.isoformat()}")
+
+    async def _retired(
+        self, hooks: Sequence[Webhook], app: str, variant: str, findings: Sequence[Finding], event: str
+    ) -> None:
+        gone = await self.store.quarantine.gone(app, [one.device for one in findings])
+        told = [one for one in findings if one.device in gone]
+        for start in range(0, len(told), DEVICES):
+            some = told[start : start + DEVICES]
+            devices = [{"device": one.device.hex(), "reason": one.reason, "since": one.dead_at} for one in some]
+            data = {"variant": variant, "devices": devices}
+            await self._put(hooks, f"{event}/{variant}/retired/{start}", EventKind.DEVICE_RETIRED, data)
+
+    async def trouble(self, hook: Webhook, event: str, kind: EventKind, data: Mapping[str, Any]) -> None:
+        """Something that no record tells."""
+        await self._put([hook], event, kind, data)
+
+    async def _put(
+        self, hooks: Iterable[Webhook], event: str, kind: EventKind, data: Mapping[str, Any], send: str | None = None
+    ) -> None:
+        now, body = self.clock.now(), to_json(dict(data))
+        event = event.replace(".", "-")  # a signature is over id, time and body with dots between
+        for one in hooks:
+            await self.store.outbox.put(one.id, one.app, event, (kind, body), now, send)

@@ -1,0 +1,62 @@
+"""Looks for what no result tells: variants that were parked, windows of suspects that tripped the anomaly gate."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from services.reporter.webhooks.announcing import Announcing
+from shared.flow.webhook import EventKind
+from shared.runtime.life import Life
+from shared.store.connection import Store
+from shared.store.errors import StoreAway
+from shared.store.webhooks import Webhook
+
+EVERY: Final = timedelta(seconds=5)
+LEAST_EVERY: Final = timedelta(seconds=1)
+DECISIONS: Final = 20
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Lives as long as the process; several may look, for an event is owed once."""
+
+    store: Store
+    announcing: Announcing
+    life: Life
+
+    async def run(self) -> None:
+        """Rounds until the process is asked to stop."""
+        while await self.life.pause(max(self.announcing.clock.scaled(EVERY), LEAST_EVERY)):
+            try:
+                await self.round()
+            except StoreAway as error:
+                log.warning("watching_interrupted", error=type(error).__name__)
+            except Exception:
+                log.exception("watching_failed")
+
+    async def round(self) -> None:
+        """Everything that is in trouble now, for whoever wants to know."""
+        for hook in await self.announcing.subscribers.any_to(EventKind.CREDENTIAL_PROBLEM):
+            await self._parked(hook)
+        for hook in await self.announcing.subscribers.any_to(EventKind.ANOMALY):
+            await self._tripped(hook)
+
+    async def _parked(self, hook: Webhook) -> None:
+        variants = [one.id for one in await self.store.variants.all(hook.app)]
+        for parked in (await self.store.parking.of(variants)).values():
+            data = {"variant": parked.variant, "reason": parked.reason, "since": parked.since}
+            event = f"{parked.variant}/parked/{parked.version}/{int(parked.since.timestamp() * 1000)}"
+            await self.announcing.trouble(hook, event, EventKind.CREDENTIAL_PROBLEM, data)
+
+    async def _tripped(self, hook: Webhook) -> None:
+        for window in await self.store.windows.decided(hook.app, DECISIONS):
+            if window.decision == "tripped" and window.judged_at and window.judged_at >= hook.created_at:
+                data = {
+                    "variant": window.variant, "start": window.start, "judged_at": window.judged_at, "why": window.why,
+                    "results": window.tally.results, "suspects": window.tally.suspects,
+                }  # fmt: skip
+                await self.announcing.trouble(hook, f"{window.id}/tripped", EventKind.ANOMALY, data)

@@ -1,0 +1,162 @@
+"""The full report of a send: outcomes by platform, variant and reason, the timeline, latencies. Pure.
+
+What is counted is `Report`; this adds what follows from the same records about when and how fast.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from pydantic import Field
+
+from shared.flow.course import Bucket, Course, delay_buckets, latency_buckets, quantile, step_of
+from shared.flow.lane import Lane
+from shared.flow.model import Travelling
+from shared.flow.report import Outcomes, Report, State, VariantOutcomes, together
+from shared.flow.verdict import Fate
+
+
+class PlatformOutcomes(Outcomes):
+    """The outcomes of all variants of one platform."""
+
+    platform: str
+
+
+class Quantiles(Travelling):
+    """Seconds that half, 95 % and 99 % of `n` did not exceed; null of nothing."""
+
+    n: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Latency(Travelling):
+    """How long it took."""
+
+    accept_to_provider: Quantiles = Field(
+        description="of what was delivered: from the acceptance of the send to the answer of the provider; waits for "
+        "retries are in it, and a chunk counts with its last answer"
+    )
+    provider: Quantiles = Field(description="of every answer: from a request to its answer; over 30 s counts as 30 s")
+
+
+class Point(Travelling):
+    """What ended in one step of the timeline."""
+
+    at: datetime
+    delivered_per_second: float
+    outcomes: dict[str, int] = Field(description="notifications by outcome; what did not occur is left out")
+
+
+class Timeline(Travelling):
+    """What ended when; steps in which nothing did are left out."""
+
+    step_seconds: float
+    points: tuple[Point, ...]
+
+
+class Interactions(Travelling):
+    """What devices told about a send, each device once: the app's word, not the provider's."""
+
+    received: int = 0
+    opened: int = 0
+    dismissed: int = 0
+    actions: dict[str, int] = Field(default_factory=dict, description="by the action's name")
+    open_rate: float | None = Field(default=None, description="opened ÷ delivered")
+    seconds_to_open: Quantiles | None = Field(default=None, description="from the acceptance of the send")
+
+
+class FullReport(Travelling):
+    """Everything about what became of a send. Exact and unchanging, but for interactions, when it is finished."""
+
+    id: str
+    state: State
+    lane: Lane
+    accepted_at: datetime
+    deadline: datetime
+    finished_at: datetime | None = None
+    first_delivery_at: datetime | None = None
+    last_delivery_at: datetime | None = None
+    total: Outcomes
+    platforms: tuple[PlatformOutcomes, ...] = ()
+    variants: tuple[VariantOutcomes, ...] = ()
+    latency: Latency
+    timeline: Timeline
+    interactions: Interactions = Interactions()
+
+
+class Line(Travelling):
+    """What of a send does not change over its life, as the report needs it."""
+
+    id: str
+    lane: Lane
+    accepted_at: datetime
+    deadline: datetime
+
+
+def full_report(line: Line, counted: Report, latency: Sequence[int], went: Course, step: timedelta) -> FullReport:
+    """The report from the send, what was counted, the histogram of answers and the course."""
+    return FullReport(
+        id=line.id,
+        state=counted.state,
+        lane=line.lane,
+        accepted_at=line.accepted_at,
+        deadline=line.deadline,
+        finished_at=counted.finished_at,
+        first_delivery_at=went.first_delivery_at,
+        last_delivery_at=went.last_delivery_at,
+        total=counted.total,
+        platforms=by_platform(counted.variants),
+        variants=counted.variants,
+        latency=latency_of(went.delays, latency),
+        timeline=_timeline(line.accepted_at, went, step),
+    )
+
+
+def latency_of(delays: Mapping[int, int], latency: Sequence[int]) -> Latency:
+    """The quantiles of delays (by `delay_bucket`) and of a histogram of answers."""
+    return Latency(accept_to_provider=quantiles(delay_buckets(delays)), provider=quantiles(latency_buckets(latency)))
+
+
+def quantiles(buckets: Sequence[Bucket]) -> Quantiles:
+    """Of what these buckets hold."""
+    p50, p95, p99 = (quantile(buckets, share) for share in (0.5, 0.95, 0.99))
+    return Quantiles(n=sum(one.n for one in buckets), p50=p50, p95=p95, p99=p99)
+
+
+def by_platform(variants: Iterable[VariantOutcomes]) -> tuple[PlatformOutcomes, ...]:
+    """The outcomes of variants, summed by platform."""
+    platforms: dict[str, list[VariantOutcomes]] = {}
+    for one in variants:
+        platforms.setdefault(one.platform, []).append(one)
+    return tuple(
+        PlatformOutcomes(platform=platform, **together(found).model_dump())
+        for platform, found in sorted(platforms.items())
+    )
+
+
+def span_of(counted: Report, now: datetime) -> timedelta:
+    """How long a timeline has to reach: to the end of the send, or until now."""
+    accepted = counted.accepted_at or now
+    return max(timedelta(), (counted.finished_at or now) - accepted)
+
+
+def step_for(counted: Report, now: datetime) -> timedelta:
+    """The step of the timeline of a send."""
+    return step_of(span_of(counted, now))
+
+
+def _timeline(start: datetime, went: Course, step: timedelta) -> Timeline:
+    slots: dict[int, dict[str, int]] = {}
+    for (slot, fate), n in sorted(went.slots.items()):
+        slots.setdefault(slot, {})[fate.value] = n
+    seconds = step.total_seconds()
+    points = tuple(
+        Point(
+            at=start + slot * step,
+            delivered_per_second=round(found.get(Fate.DELIVERED.value, 0) / seconds, 3),
+            outcomes=found,
+        )
+        for slot, found in sorted(slots.items())
+    )
+    return Timeline(step_seconds=seconds, points=points)

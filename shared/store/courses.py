@@ -1,0 +1,58 @@
+"""The course of a send as an aggregation: the store adds up what `shared.flow.course.course` would."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from shared.flow.course import A_DECADE, Course
+from shared.flow.verdict import Fate
+
+AT: Final = {"$ifNull": ["$parts.last_answer_at", "$parts.looked_up_at"]}
+DELIVERED: Final = {"parts.counts.fate": Fate.DELIVERED.value}
+LEAN: Final = {"parts.undelivered": 0, "parts.owed": 0, "parts.latency": 0}
+
+
+def delay_since(accepted_at: datetime | str) -> dict[str, Any]:
+    """The number of `delay_bucket` of a chunk of a send that was accepted then (a moment, or the field that says)."""
+    return {"$floor": {"$multiply": [A_DECADE, {"$log10": {"$max": [1, {"$subtract": [AT, accepted_at]}]}}]}}
+
+
+def courses(send: str, accepted_at: datetime, step: timedelta) -> list[dict[str, Any]]:
+    """One document: `slots` by number and fate, `delays` by bucket, `ends` with the first and last delivery."""
+    milliseconds = step // timedelta(milliseconds=1)
+    slot = {"$max": [0, {"$floor": {"$divide": [{"$subtract": [AT, accepted_at]}, milliseconds]}}]}
+    n = {"$sum": "$parts.counts.n"}
+    return [
+        {"$match": {"sends": send}},
+        {"$project": LEAN},
+        {"$unwind": "$parts"},
+        {"$match": {"parts.send": send}},
+        {"$unwind": "$parts.counts"},
+        {
+            "$facet": {
+                "slots": [{"$group": {"_id": {"slot": slot, "fate": "$parts.counts.fate"}, "n": n}}],
+                "delays": [{"$match": DELIVERED}, {"$group": {"_id": delay_since(accepted_at), "n": n}}],
+                "ends": [
+                    {"$match": DELIVERED},
+                    {
+                        "$group": {
+                            "_id": None,
+                            "first": {"$min": {"$ifNull": ["$parts.first_answer_at", AT]}},
+                            "last": {"$max": AT},
+                        }
+                    },
+                ],
+            }
+        },
+    ]
+
+
+def coursed(found: dict[str, Any]) -> Course:
+    """What the aggregation answers, as a course."""
+    ends = found["ends"][0] if found["ends"] else {"first": None, "last": None}
+    return Course(
+        Counter({(int(one["_id"]["slot"]), Fate(one["_id"]["fate"])): one["n"] for one in found["slots"]}),
+        Counter({int(one["_id"]): one["n"] for one in found["delays"]}),
+        ends["first"],
+        ends["last"],
+    )

@@ -1,0 +1,88 @@
+"""After an erasure the raw bytes of the store name the user nowhere, nor the devices; every count stays as it was."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.reporter.erasing import Erasing
+from shared.flow.record import Owed
+from shared.flow.report import fold
+from shared.runtime.clock import FixedClock
+from shared.runtime.life import Life
+from shared.store.connection import Store
+from shared.store.devices import Registration
+from shared.store.interactions import Told
+from tests.integration.reporter.estate import Died, mortal
+from tests.integration.reporter.test_purging import SECRET, USER, bytes_of, sent
+
+pytestmark = pytest.mark.anyio
+TOKEN = "an-unmistakable-token-of-hers"
+
+
+def erasing(store: Store, clock: FixedClock) -> Erasing:
+    return Erasing(store, clock, Life(timedelta(seconds=1)), "one")
+
+
+async def register(store: Store, app: str, variant: str, user: str, token: str) -> bytes:
+    registration = Registration(app, variant, "apns", token, None, {"user": user})
+    return (await store.devices.register(registration, FixedClock().now()))[0]
+
+
+async def estate(store: Store, clock: FixedClock) -> tuple[str, bytes, bytes]:
+    """An app with a user of two devices and another user; sends name both, and records name the devices."""
+    app = (await store.apps.create("bells", clock.now()))[0].id
+    variant = (await store.variants.create(app, "apns", "iOS", {}, frozenset(), clock.now())).id
+    hers = await register(store, app, variant, USER, TOKEN)
+    return app, hers, await register(store, app, variant, "bob", "his-token")
+
+
+async def mentioned(store: Store, clock: FixedClock, app: str, hers: bytes, his: bytes) -> None:
+    for id_, users in (("send0001", 1), ("send0002", 3), ("send0003", 50)):
+        send = await sent(store, clock, app, id_, users)
+        part = (await store.records.parts([f"{send.key}.0.0/0"]))[f"{send.key}.0.0/0"]
+        dead = part.undelivered[0]
+        swapped = part.model_copy(
+            update={
+                "undelivered": tuple(dead.model_copy(update={"device": device}) for device in (hers, his)),
+                "owed": (Owed(step=0, due=clock.now(), reason="503", devices=(hers, his)),),
+            }
+        )
+        await store.database["records"].update_one(
+            {"members": part.member}, {"$set": {"parts": [swapped.model_dump(mode="python")]}}
+        )
+        await store.interactions.note([Told(send.key, hers, "opened", None, clock.now())])
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["at once", "dying at every step"])
+async def test_nothing_is_left_of_a_user_and_nothing_else_is_gone(
+    opened: Store, clock: FixedClock, *, dies: bool
+) -> None:
+    app, hers, his = await estate(opened, clock)
+    await mentioned(opened, clock, app, hers, his)
+
+    before = [fold(await opened.records.of_send(f"{app}.send000{n}")) for n in (1, 2, 3)]
+    asked = await opened.erasures.ask(app, USER, clock.now())
+    if dies:
+        for steps in range(2, 40):
+            try:
+                await erasing(mortal(opened, steps), clock).round()
+            except Died:
+                clock.advance(timedelta(minutes=6))
+    await erasing(opened, clock).round()
+    done = await opened.erasures.get(app, asked.id)
+    assert (done.state, done.erased) == ("done", 1)
+    after = await bytes_of(opened)
+    for gone in (USER.encode() + b"'", USER.encode() + b'"', TOKEN.encode(), repr(hers).encode(), hers.hex().encode()):
+        assert gone not in after, gone
+    assert repr(his).encode() in after
+    assert [fold(await opened.records.of_send(f"{app}.send000{n}")) for n in (1, 2, 3)] == before
+    assert await opened.devices.get(app, hers) is None
+    assert await opened.devices.get(app, his) is not None
+    assert f"{USER}-1".encode() in after  # another user, whose name begins like hers
+    single, several = [await opened.sends.get(f"{app}.send000{n}") for n in (1, 2)]
+    assert single is not None
+    assert several is not None
+    assert single.request.message.title is None
+    assert several.request.message.title == SECRET
+    parts = (await opened.records.parts([f"{app}.send0001.0.0/0"])).values()
+    assert all(len(set(one.owed[0].devices)) == 2 for one in parts)

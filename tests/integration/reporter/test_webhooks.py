@@ -1,0 +1,225 @@
+"""Webhooks: each event arrives, signed, also after days and deaths; and no address is called that must not be."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+
+import pytest
+
+from services.reporter.webhooks.calling import Caller, open_caller
+from services.reporter.webhooks.watching import Watching
+from shared.flow.report import Outcomes, Report
+from shared.flow.webhook import EventKind, networks_of
+from shared.runtime.clock import FixedClock
+from shared.runtime.life import Life
+from shared.store.connection import Store
+from shared.store.parking import Parked
+from tests.integration.reporter.estate import Died, mortal
+from tests.integration.reporter.hooks import Desk, receiving
+
+pytestmark = pytest.mark.anyio
+LOCAL = networks_of(["127.0.0.0/8"])
+HOUR = timedelta(hours=1)
+DONE = Report(state="finished", total=Outcomes(planned=2, delivered=2))
+
+
+@pytest.fixture
+async def caller() -> AsyncIterator[Caller]:
+    async with open_caller(LOCAL) as one:
+        yield one
+
+
+@pytest.fixture
+def desk(opened: Store, clock: FixedClock, caller: Caller) -> Desk:
+    return Desk(opened, clock, caller)
+
+
+async def test_an_event_is_told_once_and_signed(desk: Desk) -> None:
+    async with receiving() as receiver:
+        _, secret = await desk.hook(receiver.url)
+        for _ in range(3):
+            await desk.announcing.finished([("app.send0001", DONE)])
+        assert await desk.pass_(HOUR) == 1
+    (told,) = receiver.told
+    assert (told["type"], told["sequence"]) == ("send.finished", 1)
+    assert told["data"]["send"] == "send0001"
+    assert told["data"]["report"]["total"]["delivered"] == 2
+    assert receiver.verified(secret)
+    headers, _ = receiver.heard[0]
+    assert "." not in headers["webhook-id"]
+    assert int(headers["webhook-timestamp"]) == int(desk.clock.now().timestamp() - HOUR.total_seconds())
+
+
+async def test_only_who_asked_for_it_is_told_and_only_of_its_own_app(desk: Desk) -> None:
+    async with receiving() as receiver:
+        await desk.hook(receiver.url, EventKind.ANOMALY)
+        await desk.hook(receiver.url, app="other")
+        await desk.announcing.finished([("app.send0001", DONE)])
+        assert await desk.pass_(HOUR) == 0
+
+
+async def test_while_it_fails_it_is_tried_for_three_days_and_others_are_not_held_up(desk: Desk) -> None:
+    async with receiving(500) as sick, receiving() as well:
+        hook, _ = await desk.hook(sick.url)
+        await desk.hook(well.url)
+        await desk.announcing.finished([("app.send0001", DONE)])
+        await desk.announcing.finished([("app.send0002", DONE)])
+        assert await desk.pass_(timedelta(seconds=1)) == 4
+        assert [one["data"]["send"] for one in well.told] == ["send0001", "send0002"]
+        assert [one["data"]["send"] for one in sick.told] == ["send0001", "send0002"]
+        await desk.pass_(timedelta(days=4))
+        assert sick.ids.count(sick.ids[0]) == sick.ids.count(sick.ids[1]) == 10
+        assert len(well.heard) == 2
+        dead = await desk.store.outbox.of_webhook("app", hook.id, "dead", 10)
+        assert [(one.tries, one.status, one.error) for one in dead] == [(10, 500, "it answered 500")] * 2
+        sick.statuses = [200]
+        now = desk.clock.now()
+        assert await desk.store.outbox.replay("app", hook.id, (now - timedelta(days=5), now), None, now) == 2
+        assert await desk.pass_(HOUR) == 2
+        assert await desk.store.outbox.replay("app", hook.id, (now - timedelta(days=5), now), None, now) == 0
+        again = await desk.store.outbox.replay("app", hook.id, (now - timedelta(days=5), now), sick.ids[:1], now)
+        assert again == 1  # by name also what was told
+
+
+async def test_it_arrives_after_days_though_the_process_dies_at_every_step(desk: Desk) -> None:
+    async with receiving(500, 500, 500, 500, 500, 200) as receiver:
+        await desk.hook(receiver.url)
+        await desk.announcing.finished([("app.send0001", DONE)])
+        for steps in range(60):
+            one = Desk(mortal(desk.store, steps % 6), desk.clock, desk.caller)
+            with contextlib.suppress(Died):
+                await one.dispatching.due()
+            desk.clock.advance(timedelta(minutes=1))
+        await desk.pass_(timedelta(days=3))
+        (owed,) = await desk.store.outbox.of_webhook("app", (await desk.store.webhooks.of_app("app"))[0].id, None, 10)
+    assert owed.state == "done"
+    assert len(set(receiver.ids)) == 1
+
+
+async def test_an_event_that_was_not_put_whole_is_put_again(desk: Desk) -> None:
+    async with receiving() as receiver:
+        await desk.hook(receiver.url)
+        for steps in range(8):
+            one = Desk(mortal(desk.store, steps), desk.clock, desk.caller)
+            with contextlib.suppress(Died):
+                await one.announcing.finished([("app.send0001", DONE)])
+        assert await desk.pass_(HOUR) == 1
+
+
+async def test_410_ends_it_until_somebody_enables_it_again(desk: Desk) -> None:
+    async with receiving(410) as receiver:
+        hook, _ = await desk.hook(receiver.url)
+        for n in range(3):
+            await desk.announcing.finished([(f"app.send000{n}", DONE)])
+        await desk.pass_(timedelta(days=4))
+        assert len(receiver.heard) == 1
+        seen = await desk.store.webhooks.get("app", hook.id)
+        assert (seen.disabled_at is not None, seen.disabled_why) == (True, "it answered 410")
+        await desk.announcing.finished([("app.send0009", DONE)])
+        assert await desk.pass_(HOUR) == 0
+        receiver.statuses = [200]
+        await desk.store.webhooks.change("app", hook.id, {"disabled": None})
+        now = desk.clock.now()
+        assert await desk.store.outbox.replay("app", hook.id, (now - timedelta(days=9), now), None, now) == 3
+        await desk.pass_(HOUR)
+    assert sorted({one["data"]["send"] for one in receiver.told}) == ["send0000", "send0001", "send0002"]
+
+
+async def test_a_redirect_is_a_failure_and_nobody_goes_there(desk: Desk) -> None:
+    async with receiving(302, 200) as receiver:
+        await desk.hook(receiver.url)
+        await desk.announcing.finished([("app.send0001", DONE)])
+        assert await desk.pass_(timedelta(seconds=1)) == 1
+        assert await desk.pass_(HOUR) == 1
+    assert len(receiver.heard) == 2
+    assert len(set(receiver.ids)) == 1
+
+
+async def test_for_a_day_both_secrets_sign(desk: Desk) -> None:
+    async with receiving() as receiver:
+        hook, old = await desk.hook(receiver.url)
+        desk.clock.advance(timedelta(days=2))
+        new = await desk.store.webhooks.rotate("app", hook.id, desk.clock.now())
+        await desk.announcing.finished([("app.send0001", DONE)])
+        await desk.pass_(HOUR)
+        assert receiver.verified(old)
+        assert receiver.verified(new)
+        await desk.pass_(timedelta(days=1))
+        await desk.announcing.finished([("app.send0002", DONE)])
+        await desk.pass_(HOUR)
+        assert not receiver.verified(old)
+        assert receiver.verified(new)
+
+
+async def test_the_address_is_looked_up_and_checked_at_each_try(opened: Store, clock: FixedClock) -> None:
+    answers: list[list[str]] = [["10.0.0.1"], ["127.0.0.1", "10.0.0.1"], [], ["127.0.0.1"]]
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    async with receiving() as receiver, open_caller(LOCAL, resolve) as caller:
+        desk = Desk(opened, clock, caller)
+        hook, _ = await desk.hook(f"http://hooks.example:{receiver.port}/hook")
+        await desk.announcing.finished([("app.send0001", DONE)])
+        errors = []
+        for _ in range(3):
+            assert await desk.dispatching.due() == 1
+            clock.advance(10 * HOUR)
+            (owed,) = await desk.store.outbox.of_webhook("app", hook.id, None, 5)
+            errors.append(owed.error)
+        assert receiver.heard == []
+        assert all("address" in one for one in errors), errors
+        assert await desk.dispatching.due() == 1
+    assert len(asked) == 4
+    (headers, _) = receiver.heard[0]
+    assert headers["host"] == f"hooks.example:{receiver.port}"
+
+
+async def test_plain_http_goes_to_the_operators_own_networks_only(opened: Store, clock: FixedClock) -> None:
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return ["93.184.216.34"]
+
+    async with open_caller((), resolve) as caller:
+        answered = await caller.call("http://example.com/", {}, b"{}")
+    assert (answered.status, answered.error) == (None, "https is needed")
+
+
+async def test_a_slow_receiver_is_not_waited_for_for_ever(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.reporter.webhooks.calling.WITHIN", timedelta(seconds=0.2))
+    async with receiving() as receiver:
+        receiver.slow = 30
+        hook, _ = await desk.hook(receiver.url)
+        await desk.announcing.finished([("app.send0001", DONE)])
+        assert await desk.dispatching.due() == 1
+        (owed,) = await desk.store.outbox.of_webhook("app", hook.id, None, 5)
+        receiver.slow = 0
+    assert owed.state == "owed"
+    assert "no answer" in owed.error
+
+
+async def test_troubles_are_told_once_each(desk: Desk) -> None:
+    async with receiving() as receiver:
+        await desk.hook(receiver.url)
+        total = Outcomes(planned=200, delivered=150, rejected=50)
+        for _ in range(3):
+            await desk.announcing.summed("app.send0001", total)
+        await desk.announcing.summed("app.send0002", Outcomes(planned=200, delivered=190, rejected=10))
+        await desk.announcing.summed("app.send0003", Outcomes(planned=20, rejected=20))
+        await desk.announcing.finished([("app.send0001", DONE)])
+        watching = Watching(desk.store, desk.announcing, Life(timedelta(seconds=1)))
+        variant = await desk.store.variants.create("app", "apns", "iOS", {}, frozenset(), desk.clock.now())
+        now = desk.clock.now()
+        await desk.store.parking.park(Parked(variant.id, "app", variant.version, "InvalidProviderToken", now, now))
+        for _ in range(2):
+            await watching.round()
+        await desk.pass_(HOUR)
+    found = [(one["type"], one["sequence"], one["data"].get("send")) for one in receiver.told]
+    assert sorted(found) == [
+        ("credential.problem", 0, None),
+        ("send.failing", 1, "send0001"),
+        ("send.finished", 2, "send0001"),
+    ]
+    problem = next(one["data"] for one in receiver.told if one["type"] == "credential.problem")
+    assert (problem["variant"], problem["reason"]) == (variant.id, "InvalidProviderToken")
