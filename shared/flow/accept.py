@@ -13,7 +13,7 @@ from shared.flow.lane import NOW_MAX, Lane, lane_for
 from shared.flow.message import Message
 from shared.flow.moment import whole_milliseconds
 from shared.flow.recipients import cut_down, named_lists, personal_list, value_problems, without_repeats
-from shared.flow.send import PERSONAL, Problem, Route, Send, SendRequest, deadline_of
+from shared.flow.send import PERSONAL, Problem, ReceiptsKept, Route, Send, SendRequest, deadline_of
 from shared.flow.stored_list import parts
 
 Source = Literal["http", "amqp"]
@@ -95,7 +95,8 @@ def unread(app: str, key: str, problems: Sequence[Problem], now: datetime, sourc
 
 def purged(send: Send) -> Send:
     """What is left of a send when its app's retention is over: neither what it said nor whom it named."""
-    return send.model_copy(update={"request": UNREAD, "lists": {}, "purged": True})
+    left = UNREAD.model_copy(update={"dry_run": send.request.dry_run, "receipts": ReceiptsKept.NONE})
+    return send.model_copy(update={"request": left, "lists": {}, "purged": True})
 
 
 def _routed(audience: Audience, variants: Sequence[RouteTarget]) -> tuple[list[RouteTarget], list[Problem]]:
