@@ -38,7 +38,7 @@ class Explanation(Travelling):
     device: str
     accepted_at: datetime
     deadline: datetime
-    addressed: bool | None = Field(description="null: it cannot be told any more, see `told_by`")
+    addressed: bool | None = Field(description="null: it cannot be told (any more), see `told_by`")
     why: Why = Field(default="", description=WHY)
     chunk: str | None = Field(default=None, description="the part of the plan that covers it")
     looked_up_at: datetime | None = Field(default=None, description="when the devices of the chunk were looked up")
@@ -79,6 +79,8 @@ def explain(facts: Facts) -> Explanation:
         "chunk": facts.chunk, "looked_up_at": first.looked_up_at if first else None,
         "interactions": tuple(facts.interactions),
     }  # fmt: skip
+    if send.purged:
+        return Explanation(**said, addressed=None, told_by="nothing")
     if receipt is not None and send.request.receipts is not ReceiptsKept.NONE:
         return Explanation(
             **said, addressed=True, outcome=receipt.outcome, reason=receipt.reason, provider_id=receipt.provider_id,

@@ -67,6 +67,7 @@ class Compared(Travelling):
     shares: dict[str, float] = Field(description="of what was planned, by outcome")
     latency: Latency
     interactions: Interactions
+    dry_run: bool
 
 
 class Comparison(Travelling):
@@ -133,7 +134,7 @@ def _compared(one: FullReport) -> Compared:
     return Compared(
         id=one.id, state=one.state, lane=one.lane, accepted_at=one.accepted_at, finished_at=one.finished_at,
         seconds=(one.last_delivery_at - one.accepted_at).total_seconds() if one.last_delivery_at else None,
-        total=one.total, latency=one.latency, interactions=one.interactions,
+        total=one.total, latency=one.latency, interactions=one.interactions, dry_run=one.dry_run,
         shares={fate.value: round(getattr(one.total, fate) / planned, 6) for fate in Fate} if planned else {},
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ from shared.flow.recipients import (
 )
 from shared.flow.resolving import possible, resolved
 from shared.flow.rules import Rules
-from shared.flow.send import PERSONAL, Problem, Route, Send, SendRequest, deadline_of
+from shared.flow.send import PERSONAL, Problem, ReceiptsKept, Route, Send, SendRequest, deadline_of
 from shared.flow.stored_list import parts
 
 Source = Literal["http", "amqp"]
@@ -130,7 +130,8 @@ def unread(app: str, key: str, problems: Sequence[Problem], now: datetime, sourc
 
 def purged(send: Send) -> Send:
     """What is left of a send when its app's retention is over: neither what it said nor whom it named."""
-    return send.model_copy(update={"request": UNREAD, "lists": {}, "purged": True})
+    left = UNREAD.model_copy(update={"dry_run": send.request.dry_run, "receipts": ReceiptsKept.NONE})
+    return send.model_copy(update={"request": left, "lists": {}, "purged": True})
 
 
 def _routed(audience: Audience, variants: Sequence[RouteTarget]) -> tuple[list[RouteTarget], list[Problem]]:

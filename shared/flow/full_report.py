@@ -83,6 +83,7 @@ class FullReport(Travelling):
     latency: Latency
     timeline: Timeline
     interactions: Interactions = Interactions()
+    dry_run: bool = Field(default=False, description="nobody was reached: delivered means that it would have been sent")
 
 
 class Line(Travelling):
@@ -110,6 +111,7 @@ def full_report(line: Line, counted: Report, latency: Sequence[int], went: Cours
         variants=counted.variants,
         latency=latency_of(went.delays, latency),
         timeline=_timeline(line.accepted_at, went, step),
+        dry_run=counted.dry_run,
     )
 
 

@@ -79,7 +79,7 @@ def _stages(start: datetime, end: datetime, app: str | None) -> list[dict[str, A
         {"$match": {"at": {"$gte": start, "$lt": end}, **its}},
         {"$project": {"parts.undelivered": 0, "parts.owed": 0}},
         {"$unwind": "$parts"},
-        {"$match": its},
+        {"$match": {**its, "parts.dry_run": {"$ne": True}}},
         {
             "$facet": {
                 "matched": [

@@ -71,7 +71,7 @@ class Announcing:
         if not await self.subscribers.any_to(EventKind.DEVICE_RETIRED):
             return
         for record, parts in records.items():
-            for (app, variant), findings in dead(parts).items():
+            for (app, variant), findings in dead(one for one in parts if not one.dry_run).items():
                 hooks = await self.subscribers.to(app, EventKind.DEVICE_RETIRED)
                 if hooks:
                     await self._retired(hooks, app, variant, findings, record.split(".", 1)[1])
