@@ -42,6 +42,7 @@ class PreparedFcm:
     once: str = ""
     """Our name against repeats, which counts towards no limit."""
     head: bytes = _HEAD
+    aside: bool = False
 
     def requests(self, devices: Sequence[Device]) -> Made:
         """The requests for these devices."""
