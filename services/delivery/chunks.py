@@ -1,7 +1,8 @@
 """Works chunks: look up, attempt, close. A few at once; what fails three times by our fault is closed as poison."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from secrets import token_hex
@@ -19,6 +20,7 @@ from services.delivery.job import Found, Job
 from services.delivery.lookup import Lookup
 from services.delivery.passing import Passing
 from services.delivery.retry import UNKNOWN_OUTCOME, Ended
+from services.delivery.solitude import Solitude
 from services.delivery.tally import same_for_all
 from shared.flow.lane import Lane
 from shared.flow.record import Part
@@ -50,6 +52,7 @@ class Wiring:
     closer: Closer
     passing: Passing
     permits: dict[Lane, asyncio.Semaphore]
+    solitude: Solitude
     scale: float
 
 
@@ -73,7 +76,7 @@ class Chunks:
         None if they were not started, because the claim no longer holds or the process is stopping.
         """
         worked = Worked()
-        async with self._on.permits[lane]:
+        async with self._turn(lane, held):
             if self._on.life.draining or not held.good(self._on.clock.now()):
                 return None
             with self._on.metrics.in_flight_chunks.labels(jobs[0].route.platform).track_inprogress():
@@ -84,6 +87,17 @@ class Chunks:
             await self._on.closer.derive(one, {job.send.key: job.send for job in jobs}, lane)
             worked.lost.update(one.lost)
         return worked
+
+    @asynccontextmanager
+    async def _turn(self, lane: Lane, held: Held) -> AsyncIterator[None]:
+        """A permit, and nobody who is to be alone; who waits for that keeps no permit."""
+        while True:
+            async with self._on.permits[lane]:
+                if held.alone or not self._on.solitude.wanted:
+                    with self._on.solitude.running():
+                        yield
+                    return
+            await self._on.solitude.over()
 
     async def _surely(self, jobs: Sequence[Job], lane: Lane, later: dict[str, datetime]) -> list[Closed]:
         """A bundle that fails is worked one by one; a chunk that fails three times is poison."""

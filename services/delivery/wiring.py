@@ -27,6 +27,7 @@ from services.delivery.passing import Passing
 from services.delivery.routes import Routes
 from services.delivery.settings import DeliverySettings
 from services.delivery.slices import Slices
+from services.delivery.solitude import Solitude
 from services.delivery.transport.contract import Transport
 from services.delivery.transport.through_aioapns import open_aioapns
 from services.delivery.transport.through_httpx import HttpxTransport, open_httpx
@@ -74,16 +75,17 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
             )
         )  # fmt: skip
         closer = Closer(closing.Wiring(on.store, on.bus, on.clock, on.metrics, settings.time_scale))
+        solitude = Solitude()
         work = Chunks(
             chunks.Wiring(
                 on.store, on.clock, on.metrics, on.life, catalog, Lookup(on.store, on.clock), attempts, closer,
-                passing, _permits(settings), settings.time_scale,
+                passing, _permits(settings), solitude, settings.time_scale,
             )
         )  # fmt: skip
         lease = timedelta(seconds=settings.lease_seconds)
         leases = Leases(settings.platform, on.store, on.clock, on.metrics, on.owner, lease, Table())
         admitting = Admitting(on.store, catalog, Gate(catalog, parked, routes, on.clock), passing)
-        slices = Slices(on.life, admitting, leases, passing, work)
+        slices = Slices(on.life, admitting, leases, passing, work, solitude)
         yield Worker(settings.platform, on.metrics, on.taking("slices"), slices, _turns(settings))
 
 

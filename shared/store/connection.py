@@ -13,6 +13,7 @@ from shared.store.allowances import Allowances
 from shared.store.apps import Apps
 from shared.store.authorizations import Authorizations
 from shared.store.claims import Claims
+from shared.store.deaths import Deaths
 from shared.store.devices import Devices
 from shared.store.duties import Duties
 from shared.store.evidence import EvidenceBook
@@ -53,8 +54,9 @@ class Store:
         self.lists = Lists(self.database)
         self.plans = Plans(self.database)
         self.schedule = Schedule(self.database)
-        self.claims = Claims(self.database)
         self.records = Records(self.database)
+        self.deaths = Deaths(self.database)
+        self.claims = Claims(self.database, self.records, self.deaths)
         self.started = Started(self.database)
         self.heard = Heard(self.database)
         self.reports = Reports(self.database)
@@ -76,7 +78,7 @@ class Store:
             self.apps, self.variants, self.devices, self.sends, self.lists, self.plans, self.schedule,
             self.claims, self.records, self.started, self.heard, self.reports, self.authorizations,
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
-            self.parking, self.permits, self.keyed, self.templates,
+            self.parking, self.permits, self.keyed, self.templates, self.deaths,
         ):  # fmt: skip
             await collection.ensure()
 
