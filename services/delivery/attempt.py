@@ -86,7 +86,7 @@ class Attempts:
             tally.answers(made.requests.count, (), now)
             return tally.part()
         origin = provider.origin(variant.settings, self._on.endpoints)
-        return Flight(tally, variant, origin, prepared.headers, made.requests, made.devices)
+        return Flight(tally, variant, origin, prepared.headers, made.requests, made.devices, prepared.aside)
 
     async def _unreadable(self, tally: Tally, known: Unreadable) -> Part | Postponed:
         """Nothing can be sent: later."""

@@ -1,6 +1,7 @@
 """Works chunks: look up, attempt, close. A few at once; what fails three times by our fault is closed as poison."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from secrets import token_hex
@@ -19,6 +20,7 @@ from services.delivery.lookup import Lookup
 from services.delivery.passing import Passing
 from services.delivery.places import Places
 from services.delivery.retry import UNKNOWN_OUTCOME, Ended
+from services.delivery.solitude import Solitude
 from services.delivery.stragglers import Stragglers
 from services.delivery.tally import same_for_all
 from shared.flow.lane import Lane
@@ -51,6 +53,7 @@ class Wiring:
     closer: Closer
     passing: Passing
     places: Places
+    solitude: Solitude
     scale: float
     stragglers: Stragglers
 
@@ -75,7 +78,7 @@ class Chunks:
         None if they were not started, because the claim no longer holds or the process is stopping.
         """
         worked = Worked()
-        async with self._on.places.place(jobs[0].route.variant, lane) as until:
+        async with self._turn(jobs[0].route.variant, lane, held) as until:
             if until is not None:
                 return Worked(later={one.member: min(until, one.send.deadline) for one in jobs})
             if self._on.life.draining or not held.good(self._on.clock.now()):
@@ -91,6 +94,20 @@ class Chunks:
             await self._on.closer.derive(one, {job.send.key: job.send for job in jobs}, lane)
             worked.lost.update(one.lost)
         return worked
+
+    @asynccontextmanager
+    async def _turn(self, variant: str, lane: Lane, held: Held) -> AsyncIterator[datetime | None]:
+        """A place, and nobody who is to be alone; who waits for that keeps no place. A moment: not before that."""
+        while True:
+            async with self._on.places.place(variant, lane) as until:
+                if until is not None:
+                    yield until
+                    return
+                if held.alone or not self._on.solitude.wanted:
+                    with self._on.solitude.running():
+                        yield None
+                    return
+            await self._on.solitude.over()
 
     async def settled(self) -> None:
         """At the end of the process: what was closed without its last answers may still get them."""

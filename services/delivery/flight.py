@@ -32,6 +32,8 @@ class Flight:
     headers: Headers
     requests: Requests
     devices: Sequence[Device]
+    aside: bool = False
+    """It goes to another topic than the variant's own."""
     authorization: str | None = None
     stale: str | None = None
     """The authorization that the provider just refused."""
@@ -77,7 +79,14 @@ class Flight:
     def first(self) -> "Flight":
         """Its first notification as a flight of its own, on the same tally; this one keeps the others."""
         alone = Flight(
-            self.tally, self.variant, self.origin, self.headers, self.requests.pick([0]), self.devices[:1], fresh=True
+            self.tally,
+            self.variant,
+            self.origin,
+            self.headers,
+            self.requests.pick([0]),
+            self.devices[:1],
+            self.aside,
+            fresh=True,
         )
         self.requests = self.requests.pick(range(1, self.requests.count))
         self.devices = self.devices[1:]

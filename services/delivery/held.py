@@ -20,6 +20,8 @@ class Held:
     until: datetime
     messages: list[Incoming] = field(default_factory=list)
     lost: bool = False
+    alone: bool = False
+    """It is worked by itself: the process begins nothing else."""
 
     def good(self, now: datetime) -> bool:
         """Whether another chunk may be started."""

@@ -12,7 +12,7 @@ from services.delivery.held import Held, Table
 from shared.bus.incoming import Incoming
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
-from shared.store.claims import HeldByAnother
+from shared.store.claims import HeldByAnother, Suspected
 from shared.store.connection import Store
 from shared.store.errors import StoreAway
 
@@ -31,20 +31,28 @@ class Leases:
     length: timedelta
     table: Table
 
-    async def take(self, chunks: Sequence[str]) -> Held | datetime:
+    async def take(self, chunks: Sequence[str], *, suspected: bool = False) -> Held | Suspected | datetime:
         """These chunks under one claim of ours, or until when somebody else has (one of) them.
 
-        Who had them before may have closed some after we looked which are open: then they are to be looked at again.
+        `suspected`: their slice killed its workers. Who had them before may have closed some after we looked which are
+        open: then they are to be looked at again.
         """
         now = self.clock.now()
-        taken = await self.store.claims.take(chunks, self.owner, now, now + self.length)
+        taken = await self.store.claims.take(chunks, self.owner, now, now + self.length, suspected=suspected)
         if isinstance(taken, HeldByAnother):
             return taken.until
+        if isinstance(taken, Suspected):
+            return taken
         held = Held(taken, now + self.length)
         if taken.inherited and await self.store.records.closed(chunks):
             await self.end(held)
             return now
         return held
+
+    async def alone(self, held: Held) -> None:
+        """Notes that from now on this process works nothing else, before it does."""
+        await self.store.claims.work_alone(self.owner, held.claim.id)
+        held.alone = True
 
     @contextlib.contextmanager
     def holding(self, held: Held, *messages: Incoming) -> Iterator[None]:

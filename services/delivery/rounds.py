@@ -110,7 +110,7 @@ class Rounds:
             flight.again.append(number)
             flight.stale = flight.authorization if decision.renew else flight.stale
             return
-        sign = sign_of(verdict, outcome)
+        sign = sign_of(verdict, outcome, aside=flight.aside)
         flight.note(sign, verdict)
         if sign is Sign.REFUSED or isinstance(verdict, CredentialProblem):
             self._troubles.warn(flight.variant.variant.id, getattr(verdict, "reason", ""))

@@ -4,6 +4,7 @@ from enum import Enum
 from typing import Final
 
 from shared.flow.verdict import (
+    TOPIC,
     ConnectionTrouble,
     CredentialProblem,
     DelayRule,
@@ -31,11 +32,16 @@ class Sign(Enum):
     NONE = "nothing"
 
 
-def sign_of(verdict: Verdict, outcome: Outcome | None) -> Sign:
-    """The evidence in an outcome (None: there was no authorization to ask with) that is not a plain success."""
+def sign_of(verdict: Verdict, outcome: Outcome | None, *, aside: bool = False) -> Sign:
+    """The evidence in an outcome (None: there was no authorization to ask with) that is not a plain success.
+
+    `aside`: it went to another topic than the variant's own, which may be refused while the variant's is not.
+    """
     match verdict:
         case CredentialProblem() if _on_our_side(verdict, outcome):
             return Sign.DOWN
+        case CredentialProblem() if verdict.targets == TOPIC:
+            return Sign.NONE if aside else Sign.REFUSED
         case CredentialProblem():
             # A problem of some targets only was found by a provider that had taken the credentials themselves.
             return Sign.REFUSED if verdict.targets is None else Sign.FINE

@@ -7,11 +7,10 @@ Long, because each way that a slice can end settles the same messages under the 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, TypeVar
+from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
@@ -21,19 +20,22 @@ from services.delivery.held import Held
 from services.delivery.job import Job
 from services.delivery.leases import Leases
 from services.delivery.passing import Passing
+from services.delivery.settling import ack, all_of, requeue, settling
+from services.delivery.solitude import Solitude
 from shared.bus.incoming import Incoming
 from shared.flow.envelope import SliceDue
 from shared.flow.lane import Lane
+from shared.flow.suspicion import guilty, suspect
 from shared.runtime.life import Life
+from shared.store.claims import Suspected
 
-POISON: Final = 3
-"""A claim that ran out and was taken over so often without a new record marks what kills its workers."""
+OUT_OF_THE_WAY: Final = timedelta(seconds=1)
+"""Never scaled: after so long what could not be worked by itself is tried again."""
 LIMITED_SIDE_BY_SIDE: Final = 2
 """Chunks at once of a slice whose variant has a rate limit: the next goes on where the last one waits for answers."""
 ALL: Final = 10_000
 """As many as there are; the process's permits bound them."""
 
-T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -46,11 +48,12 @@ class Slices:
     leases: Leases
     passing: Passing
     chunks: Chunks
+    solitude: Solitude
 
     async def together(self, messages: Sequence[Message], lane: Lane) -> None:
         """Everything that these messages bring. Raises what went wrong with any of them, when all are done."""
         async with self.admitting.admitted(messages, lane) as groups:
-            await _all([work for group in groups for work in self._group(group, lane)])
+            await all_of([work for group in groups for work in self._group(group, lane)])
 
     def _group(self, group: Group, lane: Lane) -> list[Coroutine[None, None, None]]:
         bundled: dict[str, Job] = {}
@@ -88,24 +91,24 @@ class Slices:
             if isinstance(held, Held):
                 await self._work_bundle(held, slices, jobs, messages, lane)
                 return
-            await self.passing.alone(slices, lane, held)
-        await _ack([message.incoming for message in messages])
+            await self.passing.alone(slices, lane, held if isinstance(held, datetime) else None)
+        await ack([message.incoming for message in messages])
 
     async def _work_bundle(
         self, held: Held, slices: Sequence[SliceDue], jobs: list[Job], messages: Sequence[Message], lane: Lane
     ) -> None:
-        async with _settling(held):
+        async with settling(held):
             with self.leases.holding(held, *(message.incoming for message in messages)):
                 worked = await self.chunks.work(jobs, lane, held)
             if worked is None:
                 await self.leases.end(held)
                 if self.life.draining:
-                    await _requeue(held.messages)
+                    await requeue(held.messages)
                     return
                 await self.passing.alone(slices, lane)
             elif worked.later:
                 await self._later(held, slices, worked.later, lane)
-            await _ack(held.messages)
+            await ack(held.messages)
 
     async def _later(self, held: Held, slices: Sequence[SliceDue], later: dict[str, datetime], lane: Lane) -> None:
         """Chunks were not recorded, as their variant is not to be sent for: their slices come again."""
@@ -124,33 +127,40 @@ class Slices:
             await self.passing.past(due, lane, already.until)
             await incoming.ack()
             return
-        held = await self.leases.take(members) if jobs else None
-        if isinstance(held, datetime):
-            await self.passing.past(due, lane, held)
-        elif held is not None and held.claim.takeovers >= POISON:
-            await self._isolate(held, due, jobs, lane)
-        elif held is not None:
-            await self._work(held, due, jobs, incoming, lane, asyncio.Semaphore(side_by_side))
-            return
+        if jobs:
+            held = await self.leases.take(members, suspected=due.chunks is not None)
+            if isinstance(held, datetime):
+                await self.passing.past(due, lane, held)
+            elif not isinstance(held, Held) or (suspect(held.claim.takeovers) and len(jobs) > 1):
+                await self._take_apart(held, due, jobs, lane)
+            elif suspect(held.claim.takeovers):
+                await self._suspect(held, due, jobs[0], incoming, lane)
+                return
+            else:
+                await self._work(held, due, jobs, incoming, lane, asyncio.Semaphore(side_by_side))
+                return
         await incoming.ack()
 
     async def _work(
         self, held: Held, due: SliceDue, jobs: list[Job], incoming: Incoming, lane: Lane, places: asyncio.Semaphore
     ) -> None:
         """Every open chunk, several at once. A lost claim or a lost insert stops the slice: a copy goes to wait."""
-        async with _settling(held):
+        async with settling(held):
             with self.leases.holding(held, incoming):
-                results = await _all(self._chunk(one, lane, held, places) for one in jobs)
-            unfinished = any(result is None for result in results)
-            if unfinished or any(result and result.lost for result in results):
-                await self.leases.end(held)
-                if unfinished and self.life.draining:
-                    await _requeue(held.messages)
-                    return
-                await self.passing.past(due, lane, held.until)
-            elif later := {member: moment for one in results if one for member, moment in one.later.items()}:
-                await self._later(held, [due], later, lane)
-            await _ack(held.messages)
+                results = await all_of(self._chunk(one, lane, held, places) for one in jobs)
+            await self._worked(held, due, results, lane)
+
+    async def _worked(self, held: Held, due: SliceDue, results: Sequence[Worked | None], lane: Lane) -> None:
+        unfinished = any(result is None for result in results)
+        if unfinished or any(result and result.lost for result in results):
+            await self.leases.end(held)
+            if unfinished and self.life.draining:
+                await requeue(held.messages)
+                return
+            await self.passing.past(due, lane, held.until)
+        elif later := {member: moment for one in results if one for member, moment in one.later.items()}:
+            await self._later(held, [due], later, lane)
+        await ack(held.messages)
 
     async def _chunk(self, one: Job, lane: Lane, held: Held, places: asyncio.Semaphore) -> Worked | None:
         async with places:
@@ -158,42 +168,30 @@ class Slices:
         held.lost = held.lost or bool(worked and worked.lost)
         return worked
 
-    async def _isolate(self, held: Held, due: SliceDue, jobs: list[Job], lane: Lane) -> None:
-        """Of what kills its workers: the slice goes on chunk by chunk; a chunk is closed as poison."""
-        if len(jobs) > 1:
-            log.error("slice_taken_apart", slice=due.id, takeovers=held.claim.takeovers)
+    async def _take_apart(self, held: Held | Suspected, due: SliceDue, jobs: list[Job], lane: Lane) -> None:
+        """A slice that kills its workers goes on chunk by chunk."""
+        log.error("slice_taken_apart", slice=due.id, chunks=len(jobs))
+        if isinstance(held, Held):
             await self.leases.end(held)
-            alone = [SliceDue(id=due.id, chunks=(int(one.member.rsplit("/", 1)[1]),)) for one in jobs]
-            await self.passing.alone(alone, lane)
-        else:
-            log.error("poison", member=jobs[0].member, takeovers=held.claim.takeovers)
-            await self.chunks.close_as_poison(jobs[0], lane)
+        alone = [SliceDue(id=due.id, chunks=(int(one.member.rsplit("/", 1)[1]),)) for one in jobs]
+        await self.passing.alone(alone, lane)
 
-
-@asynccontextmanager
-async def _settling(held: Held) -> AsyncIterator[None]:
-    """Whatever goes wrong inside, every message that waits for the slice is given back."""
-    try:
-        yield
-    except BaseException:
-        await _requeue(held.messages)
-        raise
-
-
-async def _all(work: Iterable[Coroutine[None, None, T]]) -> list[T]:
-    """Every result, or the first error, but not before the last of them has ended: nothing goes on without a claim."""
-    results = await asyncio.gather(*work, return_exceptions=True)
-    for one in results:
-        if isinstance(one, BaseException):
-            raise one
-    return [one for one in results if not isinstance(one, BaseException)]
-
-
-async def _ack(messages: Sequence[Incoming]) -> None:
-    for message in messages:
-        await message.ack()
-
-
-async def _requeue(messages: Sequence[Incoming]) -> None:
-    for message in messages:
-        await message.requeue()
+    async def _suspect(self, held: Held, due: SliceDue, one: Job, incoming: Incoming, lane: Lane) -> None:
+        """A chunk that may be what kills its workers: by itself, so that a death shows it; closed once it has."""
+        if guilty(held.claim.alone, held.claim.elsewhere):
+            log.error("poison", member=one.member, takeovers=held.claim.takeovers, alone=held.claim.alone)
+            await self.chunks.close_as_poison(one, lane)
+            await incoming.ack()
+            return
+        async with settling(held):
+            with self.leases.holding(held, incoming):
+                async with self.solitude.alone() as alone:
+                    if alone:
+                        await self.leases.alone(held)
+                        results = [await self.chunks.work([one], lane, held)]
+            if alone:
+                await self._worked(held, due, results, lane)
+                return
+            await self.leases.end(held)
+            await self.passing.past(due, lane, self.leases.clock.now() + OUT_OF_THE_WAY)
+            await ack(held.messages)

@@ -30,6 +30,7 @@ from services.delivery.places import Places
 from services.delivery.routes import Around, Routes
 from services.delivery.settings import DeliverySettings
 from services.delivery.slices import Slices
+from services.delivery.solitude import Solitude
 from services.delivery.telling import Telling
 from services.delivery.transport.contract import Transport
 from services.delivery.transport.through_aioapns import open_aioapns
@@ -86,6 +87,7 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
         )  # fmt: skip
         closer = Closer(closing.Wiring(on.store, on.bus, on.clock, on.metrics, settings.time_scale))
         permits = _permits(settings)
+        solitude = Solitude()
         places = Places(permits, settings.chunks_in_flight - _for_now(settings), routes, on.life)
         followed = await stack.enter_async_context(
             stragglers.open_stragglers(
@@ -97,13 +99,13 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
         work = Chunks(
             chunks.Wiring(
                 on.store, on.clock, on.metrics, on.life, catalog, Lookup(on.store, on.clock), attempts, closer,
-                passing, places, settings.time_scale, followed,
+                passing, places, solitude, settings.time_scale, followed,
             )
         )  # fmt: skip
         lease = timedelta(seconds=settings.lease_seconds)
         leases = Leases(settings.platform, on.store, on.clock, on.metrics, on.owner, lease, Table())
         admitting = Admitting(on.store, catalog, Gate(catalog, parked, routes, on.clock), passing)
-        slices = Slices(on.life, admitting, leases, passing, work)
+        slices = Slices(on.life, admitting, leases, passing, work, solitude)
         yield Worker(settings.platform, on.metrics, on.taking("slices"), slices, _turns(settings))
 
 

@@ -40,11 +40,14 @@ class Fed:
         """The next slices to release, at most so many."""
         return self.slices[variant][released : released + most]
 
+    def rests(self, released: dict[str, int]) -> bool:
+        """Whether nothing is on the bus."""
+        return not any(self.outstanding(variant, released.get(variant, 0)) for variant in self.slices)
+
     def done(self, released: dict[str, int]) -> bool:
         """Whether nothing is left to release, nor on the bus."""
-        return all(
-            released.get(variant, 0) >= len(slices) and not self.outstanding(variant, released.get(variant, 0))
-            for variant, slices in self.slices.items()
+        return self.rests(released) and all(
+            released.get(variant, 0) >= len(slices) for variant, slices in self.slices.items()
         )
 
 

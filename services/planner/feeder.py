@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from services.planner.bulkheads import Bulkheads
 from services.planner.credit import Credit, Fed
 from services.planner.feeding import Candidate, choose
+from services.planner.lookout import MOST, Lookout
 from services.planner.publishing import Publishing
 from shared.bus.connection import Bus
 from shared.bus.errors import BusError, QueueMissing
@@ -31,8 +32,6 @@ CROWD: Final = 0.1
 """Seconds that a look waits once results have come, for more of them. A window holds several times as much work."""
 WORKERS_KNOWN: Final = 2.0
 """Seconds for which the number of live workers is believed."""
-FED: Final = 1000
-"""Sends of one lane that are fed at a time."""
 
 log = structlog.get_logger()
 
@@ -60,7 +59,9 @@ class _Queue:
 class Feeder:
     """Lives as long as the process. Two of them never release the same slice: the store decides who moves on."""
 
-    def __init__(self, store: Store, bus: Bus, publishing: Publishing, slices_per_worker: int) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, publishing: Publishing, slices_per_worker: int, most: int = MOST
+    ) -> None:
         self._store = store
         self._bus = bus
         self._publishing = publishing
@@ -68,6 +69,7 @@ class Feeder:
         self._woken = asyncio.Event()
         self._planned = asyncio.Event()
         self._credit = Credit(store)
+        self._lookout = Lookout(store, most)
         self._bulkheads = Bulkheads(store)
         self._served: dict[tuple[str, Lane, str], str] = {}
         self._workers: dict[str, tuple[float, int]] = {}
@@ -102,7 +104,7 @@ class Feeder:
 
     async def feed(self) -> None:
         """One look: releases what the windows have room for."""
-        entries = {one.key: one for lane in Lane for one in await self._store.schedule.unreleased(lane, FED)}
+        entries = await self._lookout.entries()
         self._credit.keep(entries)
         found: list[_Queue] = []
         for entry in entries.values():
@@ -111,6 +113,8 @@ class Feeder:
                 continue
             if fed.done(entry.released):
                 await self._store.schedule.released_all(entry.key)
+            elif self._lookout.crowded and entry.begun and fed.rests(entry.released):
+                await self._store.schedule.rests(entry)
             found += [_Queue(entry, variant, fed, entry.released.get(variant, 0)) for variant in fed.slices]
         if found:
             await self._feed(found)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +116,17 @@ class Reauthorize:
     reason: str
 
 
+TOPIC: Final = "topic"
+"""The topic that was sent to: the variant's own for most messages, another one for some push types."""
+
+
 @dataclass(frozen=True, slots=True)
 class CredentialProblem:
     """Nothing of this variant will be accepted until somebody mends its credentials or topic."""
 
     reason: str
     targets: str | None = None
-    """Only these targets of the variant are concerned, e.g. `apple` for a third-party key in Firebase."""
+    """Only these targets of the variant are concerned, e.g. `apple` for a third-party key in Firebase, or `TOPIC`."""
 
 
 Verdict = Delivered | Rejected | Unregistered | Retry | Reauthorize | CredentialProblem

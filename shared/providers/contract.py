@@ -92,10 +92,16 @@ RENDERING: Final = Refusal(pointer="", detail="a template cannot be rendered", r
 
 
 class Prepared(Protocol):
-    """A message made ready for one variant: `headers` are the same for every notification (authorization excluded)."""
+    """A message made ready for one variant: `headers` are the same for every notification (authorization excluded).
+
+    `aside`: it goes to another topic than the variant's own; what is said of that is not said of the variant.
+    """
 
     @property
     def headers(self) -> Headers: ...
+
+    @property
+    def aside(self) -> bool: ...
 
     def requests(self, devices: Sequence[Device]) -> "Made":
         """The requests for these devices; our limits are checked first."""

@@ -27,6 +27,11 @@ class Localized:
         """Those of the message itself."""
         return self.own.headers
 
+    @property
+    def aside(self) -> bool:
+        """As for the message itself: a translation changes no topic."""
+        return self.own.aside
+
     def requests(self, devices: Sequence[Device]) -> Made:
         """The requests for these devices, language by language."""
         groups: dict[str | None, list[Device]] = {}

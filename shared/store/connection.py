@@ -15,6 +15,7 @@ from shared.store.authorizations import Authorizations
 from shared.store.away import Away
 from shared.store.bulk import Bulk
 from shared.store.claims import Claims
+from shared.store.deaths import Deaths
 from shared.store.devices import Devices
 from shared.store.duties import Duties
 from shared.store.erasures import Erasures
@@ -67,8 +68,9 @@ class Store:
         self.lists = Lists(self.database)
         self.plans = Plans(self.database)
         self.schedule = Schedule(self.database)
-        self.claims = Claims(self.database)
         self.records = Records(self.database)
+        self.deaths = Deaths(self.database)
+        self.claims = Claims(self.database, self.records, self.deaths)
         self.started = Started(self.database)
         self.heard = Heard(self.database)
         self.reports = Reports(self.database)
@@ -106,7 +108,7 @@ class Store:
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
             self.parking, self.permits, self.keyed, self.templates, self.away, self.rules, self.segments,
             self.spans, self.events, self.receipts, self.interactions, self.webhooks, self.outbox, self.erasures,
-            self.traces,
+            self.traces, self.deaths,
         ):  # fmt: skip
             await collection.ensure()
 

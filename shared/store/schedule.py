@@ -1,9 +1,11 @@
 """The schedule: sends that are still owed something, when to look at them again, and how far they are released.
 
-{_id: send key, app, lane, small, check_at, wait, seen, released: {variant: slices}, feeding: while slices wait}
+{_id: send key, app, lane, small, check_at, wait, seen, released: {variant: slices}, feeding: while slices wait,
+begun: while some may be on the bus}
 A send is here from its plan on (a small one only if a sweep found it open) until everything has a record.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -30,6 +32,8 @@ class Scheduled:
     released: dict[str, int]
     seen: int = 0
     """How many chunks had a record at the last look."""
+    begun: bool = False
+    """Whether slices of it may be on the bus."""
 
 
 class Schedule:
@@ -38,6 +42,7 @@ class Schedule:
     INDEXES: Final = (
         IndexModel([("check_at", 1)]),
         IndexModel([("feeding", 1), ("lane", 1), ("_id", 1)], partialFilterExpression={"feeding": True}),
+        IndexModel([("begun", 1), ("lane", 1)], partialFilterExpression={"begun": True}),
     )
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
@@ -66,17 +71,37 @@ class Schedule:
         found = self._schedule.find({"feeding": True, "lane": str(lane)}).sort("_id", 1).limit(limit)
         return [_scheduled(one) for one in await found.to_list(None)]
 
+    async def waiting(self, lane: Lane) -> list[str]:
+        """The keys of all of these, across apps; answered from the index."""
+        found = self._schedule.find({"feeding": True, "lane": str(lane)}, {"_id": 1})
+        return [one["_id"] for one in await found.to_list(None)]
+
+    async def some(self, keys: Iterable[str]) -> list[Scheduled]:
+        """Of these sends those that are fed."""
+        found = self._schedule.find({"_id": {"$in": list(keys)}, "feeding": True})
+        return [_scheduled(one) for one in await found.to_list(None)]
+
+    async def on_the_bus(self, lane: Lane) -> list[Scheduled]:
+        """Across apps: sends that are fed and may have slices on the bus; hardly more than the windows hold."""
+        found = self._schedule.find({"begun": True, "lane": str(lane)})
+        return [_scheduled(one) for one in await found.to_list(None)]
+
+    async def rests(self, entry: Scheduled) -> None:
+        """Nothing of this send is on the bus, unless another planner released something since it was read."""
+        one = {"_id": entry.key, "released": entry.released}
+        await self._schedule.update_one(one, {"$unset": {"begun": ""}})
+
     async def release(self, key: str, variant: str, before: int, after: int) -> bool:
         """Moves the release of a variant's slices on from `before` slices to `after`; False if another planner did."""
         old: Any = before or {"$in": [None, 0]}
         done = await self._schedule.update_one(
-            {"_id": key, f"released.{variant}": old}, {"$set": {f"released.{variant}": after}}
+            {"_id": key, f"released.{variant}": old}, {"$set": {f"released.{variant}": after, "begun": True}}
         )
         return done.modified_count == 1
 
     async def released_all(self, key: str) -> None:
         """Every slice of this send has been on the bus: the feeder need not look at it again."""
-        await self._schedule.update_one({"_id": key}, {"$unset": {"feeding": ""}})
+        await self._schedule.update_one({"_id": key}, {"$unset": {"feeding": "", "begun": ""}})
 
     async def due(self, now: datetime, lease: timedelta) -> Scheduled | None:
         """Across apps, for the sweep: takes one send whose time has come; other planners see it after `lease` again."""
@@ -131,4 +156,5 @@ def _scheduled(found: dict[str, Any]) -> Scheduled:
         wait=timedelta(seconds=found["wait"]),
         released=dict(found["released"]),
         seen=found.get("seen", 0),
+        begun=found.get("begun", False),
     )

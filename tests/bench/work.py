@@ -68,6 +68,10 @@ class PreparedEach:
     def headers(self) -> Headers:
         return self.same.headers
 
+    @property
+    def aside(self) -> bool:
+        return self.same.aside
+
     def requests(self, devices: Sequence[Device]) -> Made:
         made = self.same.requests(devices)
         before, after = self.same.body.split(PLACE)

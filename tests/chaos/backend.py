@@ -68,6 +68,14 @@ class Backend:
                 return id_
             await asyncio.sleep(AGAIN_AFTER)
 
+    async def is_finished(self, id_: str) -> bool:
+        """Whether its report is final; not, as long as the door is shut."""
+        try:
+            answer = await self._http.get(f"/v1/sends/{id_}")
+        except httpx.HTTPError:
+            return False
+        return answer.is_success and answer.json()["state"] == "finished"
+
     async def finished(self, id_: str) -> Json:
         """The report of a send once it is final, however long that takes."""
         while True:

@@ -49,6 +49,8 @@ class Case:
     """Whether the time counts that a kill is felt; not where nothing is to be done after it."""
     drives: bool = False
     """Whether it starts its campaigns itself; else they follow each other as long as it lasts."""
+    poison: bool = False
+    """Whether some chunk deserves to be closed as poison; else none may be, whatever dies."""
     own_network: bool = False
     needs: tuple[str, ...] = ()
     """Files that must exist, each of a Debian package that the README names."""

@@ -3,7 +3,19 @@
 from typing import Final
 
 from tests.chaos.case import Case, Setup, Stack
-from tests.chaos.faults import audiences, broker, deaths, limits, machines, network, refusals, repeats, store, wire
+from tests.chaos.faults import (
+    audiences,
+    broker,
+    deaths,
+    limits,
+    machines,
+    network,
+    poison,
+    refusals,
+    repeats,
+    store,
+    wire,
+)
 
 THREE: Final = Setup(Stack(store_nodes=3))
 MINUTE: Final = Setup(Stack(scale=10))
@@ -24,13 +36,32 @@ DEATHS: Final = (
     ),
     Case("rolling-restart", "SIGTERM for every service in turn", deaths.rolling_restart),
     Case(
+        "kill-often",
+        "kill -9 of one worker every 5 s, whatever it does",
+        deaths.killed_often,
+        SLOW,
+        kills=True,
+        timed=False,
+    ),
+    Case(
         "poison",
         "a notification that kills its worker every time",
-        deaths.poisonous,
+        poison.alone,
         ALONE,
         kills=True,
         timed=False,
         drives=True,
+        poison=True,
+    ),
+    Case(
+        "poison-in-company",
+        "the same in the middle of a campaign",
+        poison.in_company,
+        ALONE,
+        kills=True,
+        timed=False,
+        drives=True,
+        poison=True,
     ),
     Case("frozen-worker", "SIGSTOP of a worker past its claims", deaths.frozen_past_its_claim),
     Case("twins", "two reporters and two planners, each killed once", deaths.twins, SLOW, kills=True),

@@ -139,5 +139,8 @@ def _failures(case: Case, result: Result, balance: Balance, slow: list[str], ope
         f"kills were felt for {', '.join(slow)}": bool(slow),
         "nothing was in flight at any kill": case.kills and not sum(result.in_flight_at_kills),
         "nothing was delivered": balance.delivered == 0,
+        f"{balance.failed['poison']} healthy notifications closed as poison": (
+            balance.failed["poison"] > 0 and not case.poison
+        ),
     }
     return [text for text, missed in bars.items() if missed]

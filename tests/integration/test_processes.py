@@ -33,7 +33,7 @@ from shared.runtime.version import VERSION
 OURS = [entry.name for wave in WAVES for entry in wave if entry is not SIMULATOR]
 DELIVERY = ("delivery-apns", "delivery-fcm")
 SOON = timedelta(seconds=30)
-AT_ONCE = timedelta(seconds=4)
+AT_ONCE = timedelta(seconds=15)
 DRAIN = timedelta(seconds=25)
 """CARILLON_DRAIN_SECONDS, as it is unless set."""
 CHECKS = {"store": {"store", "mongodb"}, "broker": {"broker", "rabbitmq"}}

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -39,6 +39,7 @@ class PreparedApns:
     own: Bodies | None = None
     limit: int = 0
     """Bytes of a body, where each device has its own."""
+    aside: bool = False
 
     def requests(self, devices: Sequence[Device]) -> Made:
         """The requests for these devices."""
@@ -63,14 +64,17 @@ def prepare(message: Message, settings: ApnsSettings, context: Context) -> Prepa
     """The message for one variant; a message that is too long is refused for every device."""
     notification = _composed(message)
     prefix = notification_prefix(context.send_key)
+    topic = topic_for(settings.topic, notification.push_type, notification.topic)
+    headers, aside = _headers(notification, topic, context), topic != settings.topic
     if leaves(message, "apns"):
-        return _own(message, notification, _headers(notification, settings, context), prefix, context)
+        return replace(_own(message, notification, headers, prefix, context), aside=aside)
     body = body_of(notification)
     return PreparedApns(
-        headers=_headers(notification, settings, context),
+        headers=headers,
         body=body if isinstance(body, bytes) else b"",
         id_prefix=prefix,
         refusal=_refusal(body, notification, context.now),
+        aside=aside,
     )
 
 
@@ -97,9 +101,9 @@ def _refusal(body: bytes | Problem, notification: Notification, now: datetime) -
     return None
 
 
-def _headers(notification: Notification, settings: ApnsSettings, context: Context) -> Headers:
+def _headers(notification: Notification, topic: str, context: Context) -> Headers:
     headers = [
-        ("apns-topic", topic_for(settings.topic, notification.push_type, notification.topic)),
+        ("apns-topic", topic),
         ("apns-push-type", notification.push_type),
         ("apns-priority", str(notification.priority)),
         ("apns-expiration", str(expiration(notification, context))),

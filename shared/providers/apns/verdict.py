@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from shared.flow.verdict import Answer, DelayRule, NotProcessed, Outcome, Verdict
+from shared.flow.verdict import TOPIC, Answer, DelayRule, NotProcessed, Outcome, Verdict
 from shared.providers.reason import bounded
 from shared.providers.retry_after import retry_after
 from shared.providers.rulings import (
@@ -56,15 +56,15 @@ ROWS: Final = (
     Row(400, "BadExpirationDate", bug),
     Row(400, "BadMessageId", bug),
     Row(400, "BadPriority", bug),
-    Row(400, "BadTopic", credential()),
+    Row(400, "BadTopic", credential(TOPIC)),
     Row(400, "DeviceTokenNotForTopic", suspect),
     Row(400, "DuplicateHeaders", bug),
     Row(400, "IdleTimeout", _again),
     Row(400, "InvalidPushType", rejected),
     Row(400, "MissingDeviceToken", bug),
-    Row(400, "MissingTopic", credential()),
+    Row(400, "MissingTopic", credential(TOPIC)),
     Row(400, "PayloadEmpty", rejected),
-    Row(400, "TopicDisallowed", credential()),
+    Row(400, "TopicDisallowed", credential(TOPIC)),
     Row(400, ANY, bug, _POLICY),
     Row(403, "BadCertificate", credential()),
     Row(403, "BadCertificateEnvironment", credential()),

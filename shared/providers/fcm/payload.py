@@ -47,6 +47,7 @@ class PreparedFcm:
     """Our name against repeats, which counts towards no limit."""
     head: bytes = _HEAD
     shape: re.Pattern[str] = TOKEN
+    aside: bool = False
 
     def requests(self, devices: Sequence[Device]) -> Made:
         """The requests for these devices."""

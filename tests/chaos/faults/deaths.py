@@ -7,8 +7,8 @@ from typing import Final
 from tests.chaos.scene import Scene, platforms_of
 
 KILLS: Final = 20
-DEATHS: Final = 3
-"""The first, and two of those who took over; the third who would does not try."""
+OFTEN: Final = 5.0
+"""Seconds between two kills of one process: as long as its claims last, the worst there is."""
 SERVICES: Final = ("ingest", "planner", "delivery-apns", "delivery-fcm", "reporter")
 
 
@@ -22,6 +22,15 @@ def killed(name: str) -> Callable[[Scene], Awaitable[None]]:
             await on.start(name)
 
     return fault
+
+
+async def killed_often(on: Scene) -> None:
+    """One worker dies again and again, whatever it does: that is nobody's fault among its chunks."""
+    await on.flowing(("apns",), on.setup.stack.chunk)
+    for _ in range(on.times(KILLS, 2)):
+        await asyncio.sleep(OFTEN)
+        await on.kill("delivery-apns")
+        await on.start("delivery-apns")
 
 
 async def rolling_restart(on: Scene) -> None:
@@ -46,22 +55,6 @@ async def frozen_past_its_claim(on: Scene) -> None:
         async with on.frozen(pid):
             await asyncio.sleep(on.setup.stack.lease + 3)
         await asyncio.sleep(1)
-
-
-async def poisonous(on: Scene) -> None:
-    """A notification whose worker dies every time: after three deaths it is closed as poison, and all others go on."""
-    await on.campaign_again()  # the access token is there: what is in flight below is the notification
-    victim = next(device for device in on.devices if device.stable and device.platform == "fcm")
-    async with on.providers.turned(("fcm",), latency={"median": 0.6}):
-        id_ = await on.backend.surely("poison", {"users": [victim.user]})
-        for _ in range(DEATHS):
-            await on.flowing(("fcm",))
-            await on.kill("delivery-fcm")
-            await on.start("delivery-fcm")
-        report = await on.backend.finished(id_)
-    if report["total"]["reasons"].get("failed") != {"poison": 1}:
-        on.findings.append(f"what killed its worker {DEATHS} times ended as {report['total']}")
-    await on.campaign_again()
 
 
 async def twins(on: Scene) -> None:

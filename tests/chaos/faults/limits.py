@@ -26,9 +26,11 @@ async def shared(on: Scene) -> None:
     await asyncio.sleep(len(on.devices) / RATE * on.chance.uniform(0.3, 0.6))
     await on.kill("delivery-apns")
     await on.start("delivery-apns")
-    await campaign
+    mark = await campaign
     read = await asyncio.to_thread(ledger.read, on.fleet.site.folder / "simulator")
-    counts = rates.windows(read.accepted["apns"], WINDOW, MARGIN)
+    own = sorted(moment for answers in read.sends[mark].values() for moment in answers.accepted)
+    meanwhile = [moment for moment in read.accepted["apns"] if own[0] <= moment <= own[-1]]
+    counts = rates.windows(meanwhile, WINDOW, MARGIN)
     least, most = (RATE * WINDOW.total_seconds() * share for share in (1 - TOLERANCE, 1 + TOLERANCE))
     wrong = [round(count / WINDOW.total_seconds()) for count in counts if not least <= count <= most]
     if wrong or not counts:

@@ -56,7 +56,7 @@ async def fill(bus: Bus, queue: str) -> None:
 
 
 async def until(holds: Any) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110  # what it looks at has no event
             await asyncio.sleep(0.01)
 
@@ -64,7 +64,7 @@ async def until(holds: Any) -> None:
 async def buried(bus: Bus, queue: str) -> int:
     """Dead letters of this queue; taken away."""
     there, found = (await bus.depth(DEAD_LETTERS)).ready, 0
-    async with bus.consume(DEAD_LETTERS, prefetch=1000) as dead, asyncio.timeout(10):
+    async with bus.consume(DEAD_LETTERS, prefetch=1000) as dead, asyncio.timeout(60):
         for _ in range(there):
             message = await anext(dead)
             found += message.routing_key == queue
@@ -108,7 +108,7 @@ async def test_garbage_of_a_tenant_shuts_no_door(bus: Bus, queue: str) -> None:
     service = Service(bus, queue, Unreadable, tenants=True)
     async with service.running():
         dead = 0
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while dead < MANY:
                 dead += await buried(bus, queue)
         assert not service.taking.paused

@@ -20,13 +20,13 @@ async def fill(bus: Bus, queue: str, count: int) -> None:
 
 
 async def take(consumer: Consumer, count: int) -> list[Incoming]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [await anext(consumer) for _ in range(count)]
 
 
 async def ready(bus: Bus, queue: str, count: int) -> None:
     """Return when so many are ready; a requeue is not confirmed, so it takes a moment to be seen."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (await bus.depth(queue)).ready != count:  # noqa: ASYNC110  # the broker has no event for it
             await asyncio.sleep(0.02)
 
@@ -65,7 +65,7 @@ async def test_stopping_ends_the_iteration_of_every_task_that_shares_the_consume
         return len([await message.ack() async for message in consumer])
 
     await fill(bus, queue, 30)
-    async with bus.consume(queue, prefetch=10) as consumer, asyncio.timeout(10):
+    async with bus.consume(queue, prefetch=10) as consumer, asyncio.timeout(60):
         drains = [asyncio.ensure_future(drain(consumer)) for _ in range(3)]
         await ready(bus, queue, 0)
         await consumer.stop()

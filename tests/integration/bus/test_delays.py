@@ -24,7 +24,7 @@ async def test_of_mixed_delays_each_message_leaves_after_its_own_step(bus: Bus, 
     async def wait(step: Step) -> None:
         await bus.publish(DEFAULT, wait_queue(queue, step), str(step.ttl // timedelta(milliseconds=1)).encode())
 
-    async with bus.consume(queue, prefetch=200) as consumer, asyncio.timeout(10):
+    async with bus.consume(queue, prefetch=200) as consumer, asyncio.timeout(60):
         await consumer.started()
         for step in longest_first:
             await wait(step)
@@ -55,7 +55,7 @@ async def test_what_waited_for_a_full_target_arrives_when_there_is_room(bus: Bus
         await bus.publish(DEFAULT, waiting, b"%d" % number)
     await asyncio.sleep(0.5)  # all have expired, and most were refused by the target
     seen: set[bytes] = set()
-    async with bus.consume(full, prefetch=1) as consumer, asyncio.timeout(20):
+    async with bus.consume(full, prefetch=1) as consumer, asyncio.timeout(60):
         while len(seen) < 10:
             message = await anext(consumer)
             seen.add(message.body)

@@ -55,7 +55,7 @@ async def test_the_way_of_a_slice_is_open(planner: Bus, delivery: Bus) -> None:
     async with planner.listen(RESULTS, ["#"]) as heard, delivery.consume("slices.apns.now", prefetch=1) as slices:
         await heard.started()
         await planner.publish(DEFAULT, "slices.apns.now", b"slice")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             slice_ = await anext(slices)
             await delivery.publish(RESULTS, "now.a1", b"result")
             assert await slice_.ack()
@@ -90,7 +90,7 @@ async def test_who_looks_after_dead_letters_may_read_and_replay_them(delivery: B
         async for letter, incoming in letters:  # the tests before left some of their own
             if letter.body == b"slice":
                 await box.replay(letter, incoming)
-    async with delivery.consume("slices.apns.now", prefetch=1) as slices, asyncio.timeout(5):
+    async with delivery.consume("slices.apns.now", prefetch=1) as slices, asyncio.timeout(60):
         message = await anext(slices)
         assert message.body == b"slice"
         await message.ack()

@@ -36,7 +36,7 @@ def own(amqp_url: str) -> str:
 async def bury(bus: Bus, queue: str, body: bytes, reason: str, **headers: str) -> None:
     """As a service does it: by hand of `Bus.bury`."""
     await bus.publish(DEFAULT, queue, body, headers=headers)
-    async with bus.consume(queue, prefetch=1) as consumer, asyncio.timeout(5):
+    async with bus.consume(queue, prefetch=1) as consumer, asyncio.timeout(60):
         await bus.bury(await anext(consumer), queue, reason)
 
 
@@ -50,14 +50,14 @@ async def run(url: str, *arguments: str) -> str:
 
 async def depth(bus: Bus, queue: str, expected: int) -> bool:
     """A requeue is not confirmed: it takes a moment to be seen."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (await bus.depth(queue)).ready != expected:  # noqa: ASYNC110  # the broker has no event for it
             await asyncio.sleep(0.02)
     return True
 
 
 async def bodies(bus: Bus, queue: str, count: int) -> list[bytes]:
-    async with bus.consume(queue, prefetch=count) as consumer, asyncio.timeout(5):
+    async with bus.consume(queue, prefetch=count) as consumer, asyncio.timeout(60):
         found = [await anext(consumer) for _ in range(count)]
         for one in found:
             await one.ack()
@@ -86,7 +86,7 @@ async def test_replay_brings_back_to_the_queue_as_it_was(bus: Bus, own: str) -> 
     await bury(bus, "commands", b"command", "unsigned", **{"carillon-signature": "ab12"})
     await bury(bus, "results.now", b"result", "no ChunksDone")
     assert "1 replayed" in await run(own, "replay", "--queue", "commands")
-    async with bus.consume("commands", prefetch=1) as consumer, asyncio.timeout(5):
+    async with bus.consume("commands", prefetch=1) as consumer, asyncio.timeout(60):
         message = await anext(consumer)
         assert (message.body, message.headers["carillon-signature"]) == (b"command", "ab12")
         assert {"reason", "queue"} & set(message.headers) == set()

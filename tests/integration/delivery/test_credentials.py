@@ -97,7 +97,7 @@ async def test_a_process_that_dies_while_it_renews_holds_nobody_up_longer_than_i
     team.google.silent = True
     team.google.waiting.clear()
     renewing = asyncio.ensure_future(dying.value(team.variant))
-    await asyncio.wait_for(team.google.waiting.wait(), 5)
+    await asyncio.wait_for(team.google.waiting.wait(), 30)
     renewing.cancel()
     team.google.silent = False
     assert await other.value(team.variant) == "Bearer token-1"
@@ -108,7 +108,7 @@ async def test_a_process_that_dies_while_it_renews_holds_nobody_up_longer_than_i
 async def test_while_the_store_is_away_the_old_token_serves_as_long_as_it_is_valid_and_holds_nobody_up(
     own_store: Server, tmp_path: Path
 ) -> None:
-    async with team_on(own_store.url, "away", tmp_path, limit=timedelta(seconds=3)) as team:
+    async with team_on(own_store.url, "away", tmp_path, limit=timedelta(seconds=8)) as team:
         worker = team.worker("w", patience=timedelta(seconds=1))
         assert await worker.value(team.variant) == "Bearer token-1"
         await asyncio.to_thread(own_store.kill)
@@ -116,7 +116,7 @@ async def test_while_the_store_is_away_the_old_token_serves_as_long_as_it_is_val
         began = time.monotonic()
         values = await asyncio.gather(*(worker.value(team.variant) for _ in range(20)))
         assert set(values) == {"Bearer token-1"}
-        assert time.monotonic() - began < 2.5  # one try for all of them, and not to its end
+        assert time.monotonic() - began < 7  # one try for all of them, and not to its end
         team.clock.advance(HOUR * 0.2)
         with pytest.raises(AuthorizationRefused) as refused:
             await worker.value(team.variant)

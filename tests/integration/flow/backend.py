@@ -13,7 +13,7 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractQueue
 
 from shared.bus.topology import DEAD_LETTERS, FEEDBACK, SENDS
-from tests.integration.flow.scene import Scene, until
+from tests.integration.flow.scene import PATIENCE, Scene, until
 
 Json = dict[str, Any]
 DIRECT_REPLY = "amq.rabbitmq.reply-to"
@@ -41,7 +41,7 @@ class Backend:
         full = [{"v": 1, "app": scene.app, **one} for one in commands]
         body = json.dumps(full[0] if len(full) == 1 else {"v": 1, "commands": full}).encode()
         correlation = await self.publish(body, signature=signed(scene, body), reply=DIRECT_REPLY)
-        await until(lambda: correlation in self.answers, 10)
+        await until(lambda: correlation in self.answers)
         return self.answers[correlation]
 
     async def listen_for_answers(self) -> None:
@@ -72,7 +72,7 @@ class Backend:
         """Headers and bodies of all that lie there now, taken away."""
         return [(headers, body) for headers, body in await self.drain(DEAD_LETTERS)]
 
-    async def drain(self, queue: str, at_least: int = 0, within: float = 10) -> list[tuple[Json, bytes]]:
+    async def drain(self, queue: str, at_least: int = 0, within: float = PATIENCE) -> list[tuple[Json, bytes]]:
         """Takes messages out of a queue and acks them: they are lost to everyone else."""
         source: AbstractQueue = await self.channel.get_queue(queue, ensure=False)
         taken: list[tuple[Json, bytes]] = []

@@ -19,6 +19,8 @@ from shared.store.devices import Registration
 from tests.integration.flow.providers import BUNDLE, Json, Providers, entry, new_token
 
 POLL = 0.05
+PATIENCE = 60
+"""Seconds that anything is waited for: a machine that others use too stalls for several at a time."""
 FATES = [str(fate) for fate in Fate]
 
 
@@ -100,7 +102,7 @@ class Scene:
         found: Json = answer.json()
         return found
 
-    async def finished(self, send: str, within: float = 20) -> Json:
+    async def finished(self, send: str, within: float = PATIENCE) -> Json:
         """The report of a send once it is finished; its books close."""
         seen: Json = {}
 
@@ -114,7 +116,7 @@ class Scene:
         books_close(report)
         return report
 
-    async def run(self, audience: Json | None = None, *, within: float = 20, **request: Any) -> Json:
+    async def run(self, audience: Json | None = None, *, within: float = PATIENCE, **request: Any) -> Json:
         """The report of a send from its request to its end."""
         return await self.finished(await self.send(audience, **request), within)
 
@@ -178,7 +180,7 @@ def utc() -> datetime:
 
 
 async def until(
-    holds: Callable[[], Any], within: float = 20, otherwise: Callable[[], str] = lambda: "it did not happen"
+    holds: Callable[[], Any], within: float = PATIENCE, otherwise: Callable[[], str] = lambda: "it did not happen"
 ) -> None:
     """Waits for it; `holds` may be a coroutine function."""
     end = time.monotonic() + within

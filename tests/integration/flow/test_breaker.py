@@ -16,7 +16,7 @@ async def test_a_provider_in_trouble_is_tried_now_and_then_and_the_rest_waits_un
     devices = await scene.crowd("fcm", MANY)
     async with scene.providers.knobs("fcm", faults=[TROUBLE]):
         send = await scene.send()
-        await until(lambda: len(scene.asked(devices)) >= CHUNK, 10)
+        await until(lambda: len(scene.asked(devices)) >= CHUNK)
         await asyncio.sleep(4)
         asked = len(scene.asked(devices))
         assert (await scene.status(send))["state"] != "finished"

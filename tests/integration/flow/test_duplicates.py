@@ -14,7 +14,7 @@ async def test_never_is_not_sent_again_after_an_answer_was_lost_and_ends_as_unkn
     devices = [*await scene.devices("fcm", 3), *await scene.devices("apns", 2)]
     for dev in devices:
         await scene.providers.script(dev.platform, dev.token, LOST)
-    report = await scene.run(duplicates="never", ttl=20)
+    report = await scene.run(duplicates="never", ttl=120)
     assert report["total"]["planned"] == report["total"]["failed"] == 5
     assert report["total"]["reasons"]["failed"] == {"unknown_outcome": 5}
     assert scene.accepted(devices) == {1: 5}
@@ -33,7 +33,7 @@ async def test_a_repeat_carries_the_same_id_and_collapse_id_so_that_a_phone_show
     for dev in devices:
         await scene.providers.script("apns", dev.token, LOST)
     message = {"title": "Ding", "collapse_key": "score"}
-    assert fates(await scene.run(message=message, ttl=30)) == {"planned": 2, "delivered": 2}
+    assert fates(await scene.run(message=message, ttl=120)) == {"planned": 2, "delivered": 2}
     for dev in devices:
         first, second = [one for one in scene.asked([dev]) if one["status"] == 200]
         assert header(first, "apns-id") == header(second, "apns-id") is not None
@@ -46,7 +46,7 @@ async def test_without_a_collapse_key_a_repeat_collapses_on_the_sends_own_id(sce
     apns, fcm = (await scene.devices("apns"))[0], (await scene.devices("fcm"))[0]
     for dev in (apns, fcm):
         await scene.providers.script(dev.platform, dev.token, LOST)
-    await scene.run(ttl=30)
+    await scene.run(ttl=120)
     assert scene.accepted([apns, fcm]) == {2: 2}
     for dev in (apns, fcm):
         shown = await scene.providers.call("GET", f"/{dev.platform}/devices/{dev.token}/shown")
@@ -58,12 +58,12 @@ async def test_accepted_and_dropped_is_repeated_only_where_a_repeat_is_allowed(s
     devices = await scene.devices("fcm", 40)
     for dev in devices[:4]:
         await scene.providers.script("fcm", dev.token, RESET)
-    report = await scene.run(duplicates="never", ttl=30)
+    report = await scene.run(duplicates="never", ttl=120)
     assert fates(report) == {"planned": 40, "delivered": 36, "failed": 4}
     assert scene.accepted(devices) == {1: 40}
     for dev in devices[:4]:
         await scene.providers.script("fcm", dev.token, RESET)
-    assert fates(await scene.run(duplicates="allow", ttl=30)) == {"planned": 40, "delivered": 40}
+    assert fates(await scene.run(duplicates="allow", ttl=120)) == {"planned": 40, "delivered": 40}
     assert scene.accepted(devices) == {2: 36, 3: 4}
 
 
@@ -78,16 +78,14 @@ async def test_a_collapse_id_of_64_bytes_passes_and_one_of_more_is_refused_at_th
 
 async def test_the_expiration_header_is_nothing_zero_or_a_moment(scene: Scene) -> None:
     (dev,) = await scene.devices("apns")
-    for expiration in ({}, {"expiration": 0}, {"expiration": int(utc().timestamp()) + 60}):
+    soon, before = int(utc().timestamp()) + 300, utc().timestamp()
+    for expiration in ({}, {"expiration": 0}, {"expiration": soon}):
         assert fates(await scene.run(message={"title": "a", "apns": expiration}, ttl=600)) == {
             "planned": 1, "delivered": 1,
         }  # fmt: skip
     unset, zero, minute = [header(one, "apns-expiration") for one in scene.asked([dev])]
-    now = utc().timestamp()
-    assert zero == "0"
-    assert minute is not None
-    assert abs(int(minute) - now - 60) < 10
-    assert unset is None or abs(int(unset) - now - 600) < 10
+    assert (zero, minute) == ("0", str(soon))
+    assert unset is None or before + 599 <= int(unset) <= utc().timestamp() + 600
 
 
 def header(asked: Json, name: str) -> str | None:

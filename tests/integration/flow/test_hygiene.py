@@ -29,8 +29,8 @@ async def test_a_mixed_up_environment_trips_the_gate_and_costs_no_device(scene: 
     async def tripped() -> bool:
         return [one["decision"] for one in (await hygiene(scene))["decisions"]] == ["tripped"]
 
-    await until(tripped, 10)
-    await until(lambda: no_marks(scene), 10)
+    await until(tripped)
+    await until(lambda: no_marks(scene))
     assert (await scene.run())["total"]["planned"] == 100
 
 
@@ -45,7 +45,7 @@ async def test_a_few_wrong_tokens_wait_in_quarantine_and_what_was_removed_can_be
         marks = (await hygiene(scene))["marks"]
         return {(one["mark"], one["reason"], one["devices"]) for one in marks} == expected
 
-    await until(marked, 10)
+    await until(marked)
     start, end = (f"{utc() + timedelta(minutes=by):%Y-%m-%dT%H:%M:%S}" for by in (-5, 5))
     command = ["devices", "restore", start, end, "--url", scene.fleet.api, "--secret", scene.app_secret]
     done = await asyncio.to_thread(CliRunner().invoke, build(), command)

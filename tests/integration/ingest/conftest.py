@@ -67,7 +67,7 @@ async def ingest(settings: IngestSettings) -> AsyncIterator[Ingest]:
 
 @pytest.fixture(scope="package")
 async def http(ingest: Ingest) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=ingest.url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=ingest.url, timeout=60) as client:
         yield client
 
 
@@ -110,7 +110,7 @@ def settings_for(amqp_url: str, mongodb_url: str, database: str, folder: Path) -
 async def accepting(url: str) -> None:
     """Returns when ingest is ready and its door for sends is open, which takes a first confirmed publish."""
     async with httpx.AsyncClient(base_url=url) as client:
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while (await client.get("/readyz")).status_code != 200:  # noqa: ASYNC110  # another process tells us nothing
                 await anyio.sleep(0.02)
             while "carillon_ingest_open 1.0" not in (await client.get("/metrics")).text:  # noqa: ASYNC110

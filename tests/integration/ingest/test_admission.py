@@ -41,14 +41,14 @@ async def cut_off(
     async with running(settings, Life(timedelta(seconds=5))) as port:
         url = f"http://127.0.0.1:{port}"
         await accepting(url)
-        async with httpx.AsyncClient(base_url=url, timeout=20) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as http:
             yield await make_tenant(http, ADMIN, f"cut off {secrets.token_hex(4)}"), modules_broker
 
 
 async def until(tenant: Tenant, status: int) -> list[Answer]:
     """Sends until one is answered so; gives what was accepted."""
     accepted = []
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while (answer := await tenant.send(audience=AUDIENCE)).status_code != status or status == 202:
             assert answer.status_code in (202, 503), answer.text
             if answer.status_code == 202:

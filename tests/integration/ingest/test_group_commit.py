@@ -61,7 +61,7 @@ async def announced(bus: Bus, lane: Lane, wanted: set[str]) -> list[tuple[str, .
     """What is read from the queue, message by message, until all that is wanted was seen."""
     messages: list[tuple[str, ...]] = []
     async with bus.consume(sends_queue(lane), prefetch=1000) as consumer:
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             async for incoming in consumer:
                 due = SendsDue.model_validate_json(incoming.body)
                 messages.append((*due.sends, *due.small))

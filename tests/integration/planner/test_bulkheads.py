@@ -10,12 +10,14 @@ from typing import Any, cast
 import pytest
 
 from services.planner.feeder import Feeder
+from services.planner.lookout import MOST
 from shared.flow.audience import Audience
 from shared.flow.envelope import SliceDue
 from shared.flow.identity import root_of
 from shared.flow.lane import Lane
 from shared.flow.message import Message
 from shared.flow.plan import CHUNKS_IN_A_SLICE, Plan, PlannedRoute
+from shared.flow.record import Part, Record
 from shared.flow.send import Route, Send, SendRequest
 from shared.store.connection import Store, open_store
 from shared.store.keyring import open_keyring
@@ -64,7 +66,7 @@ async def variants(store: Store, rates: Iterable[float | None]) -> list[Variant]
     ]
 
 
-async def planned(store: Store, some: list[Variant], name: str = "send0001") -> Plan:
+async def planned(store: Store, some: list[Variant], name: str = "send0001", slices: int = SLICES) -> Plan:
     """A broadcast to these variants, on the schedule."""
     routes = tuple(Route(variant=one.id, platform="apns") for one in some)
     request = SendRequest(audience=Audience(everyone=True), message=Message(title="Ding"))
@@ -72,7 +74,7 @@ async def planned(store: Store, some: list[Variant], name: str = "send0001") -> 
         key=f"app.{name}", app="app", request=request, lane=Lane.BULK, routes=routes, small=False, accepted_at=NOW,
         deadline=NOW + timedelta(hours=1),
     )  # fmt: skip
-    bounds, chunks = tuple(range(SLICES + 1)), (CHUNKS_IN_A_SLICE,) * SLICES
+    bounds, chunks = tuple(range(slices + 1)), (CHUNKS_IN_A_SLICE,) * slices
     plan = Plan(
         key=send.key, app="app", lane=Lane.BULK, accepted_at=NOW, deadline=send.deadline,
         routes=tuple(
@@ -84,9 +86,9 @@ async def planned(store: Store, some: list[Variant], name: str = "send0001") -> 
     return plan
 
 
-def feeder(store: Store) -> tuple[Feeder, Broker]:
+def feeder(store: Store, most: int = MOST) -> tuple[Feeder, Broker]:
     broker = Broker(store)
-    return Feeder(store, cast("Any", broker), cast("Any", broker), WINDOW), broker
+    return Feeder(store, cast("Any", broker), cast("Any", broker), WINDOW, most), broker
 
 
 async def park(store: Store, variant: Variant) -> None:
@@ -155,3 +157,46 @@ async def test_a_variant_that_was_parked_with_other_credentials_is_fed_as_any(op
     feeding, broker = feeder(opened)
     await feeding.feed()
     assert broker.by_route() == {0: WINDOW * WORKERS}
+
+
+async def test_behind_more_sends_of_a_parked_variant_than_a_look_is_about_another_is_fed(opened: Store) -> None:
+    first, second = await variants(opened, [None, None])
+    await park(opened, first)
+    for number in range(12):
+        await planned(opened, [first], f"send{number:04}", slices=2)
+    await planned(opened, [second], "send9999")
+    feeding, broker = feeder(opened, most=4)
+    for _ in range(13):
+        await feeding.feed()
+    assert sum("send9999" in one for one in broker.published) == WINDOW * WORKERS
+    assert len(broker.published) == 1 + WINDOW * WORKERS
+
+
+async def test_of_too_many_sends_no_more_is_on_the_bus_than_the_window_holds(opened: Store) -> None:
+    """Also when a look is not about those whose slices are there, and once they are worked the others follow."""
+    (variant,) = await variants(opened, [None])
+    plans = [await planned(opened, [variant], f"send{number:04}", slices=1) for number in range(20)]
+    released: list[str] = []
+    while len(released) < len(plans):
+        feeding, broker = feeder(opened, most=4)  # a new one knows what was worked while nobody listened
+        for _ in range(12):
+            await feeding.feed()
+        assert len(broker.published) == min(WINDOW * WORKERS, len(plans) - len(released))
+        released += broker.published
+        for plan in plans:
+            if any(one.startswith(plan.key) for one in broker.published):
+                await recorded(opened, plan)
+    assert len(set(released)) == len(plans)
+
+
+async def recorded(store: Store, plan: Plan) -> None:
+    """Every chunk is closed, as it would be by a worker."""
+    for one in plan.slices():
+        parts = tuple(
+            Part(
+                member=member, send=plan.key, app="app", variant=one.variant, platform="apns", matched=0, counts=(),
+                looked_up_at=NOW,
+            )
+            for member in one.members()
+        )  # fmt: skip
+        await store.records.insert(Record(id=parts[0].member, by="w", at=NOW, parts=parts))

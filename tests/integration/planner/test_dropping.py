@@ -92,7 +92,7 @@ class Run:
 
 
 async def until_closed(store: Store, members: list[str]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await store.records.closed(members) != set(members):  # noqa: ASYNC110  # nor has the store
             await asyncio.sleep(0.02)
 

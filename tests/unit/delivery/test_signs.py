@@ -62,3 +62,12 @@ def test_only_what_is_about_the_variants_own_credentials_speaks_against_them(
 ) -> None:
     verdict = provider(platform).verdict(outcome, AT)
     assert sign_of(verdict, outcome) is sign
+
+
+@pytest.mark.parametrize("reason", ["TopicDisallowed", "BadTopic", "MissingTopic"])
+def test_a_topic_that_is_not_the_variants_own_says_nothing_about_the_variant(reason: str) -> None:
+    outcome = apns(400, reason)
+    verdict = provider("apns").verdict(outcome, AT)
+    assert sign_of(verdict, outcome, aside=True) is Sign.NONE
+    refused = apns(403, "InvalidProviderToken")
+    assert sign_of(provider("apns").verdict(refused, AT), refused, aside=True) is Sign.REFUSED
