@@ -15,7 +15,7 @@ from services.delivery.http2.answers import GOOD, JSON_STARTS, Answers
 from services.delivery.http2.batch import Batch
 from services.delivery.http2.frames import ErrorCode, Violation, code_name
 from services.delivery.http2.header_block import OK_BLOCK
-from services.delivery.http2.limit import FIRST, KEPT_FOR_NOW, RAMP, is_slow
+from services.delivery.http2.limit import FIRST, KEPT_FOR_NOW, RAMP, News
 from services.delivery.http2.outbound import Outbound
 from services.delivery.http2.peer import Peer
 from services.delivery.http2.streams import Streams
@@ -102,24 +102,17 @@ class Connection:
         return self._answers.served
 
     @property
-    def ended(self) -> int:
-        """How many requests were answered, or waited in vain."""
-        return self._answers.served + self._late
-
-    @property
-    def troubled(self) -> int:
-        """How many of these were answered 429 or 5xx, or waited in vain."""
-        return self._answers.troubled + self._late
+    def news(self) -> News:
+        """What came of all requests so far."""
+        served = self._answers.served
+        return News(
+            served + self._late, self._answers.troubled, self._late, self._streams.answered, self._streams.waited
+        )
 
     @property
     def typical(self) -> float:
         """Seconds of an answer, lately."""
         return self._streams.typical
-
-    @property
-    def slow(self) -> bool:
-        """Whether answers take clearly longer than those of late did."""
-        return is_slow(self._streams.typical, self._streams.quickest)
 
     @property
     def suspect(self) -> bool:

@@ -7,6 +7,8 @@ every span are seconds; `scale` divides the spans (rehearsals).
                        most  ─▶ half, and no more than a recovering route is trusted with
 """
 
+from collections import deque
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from shared.flow.lane import Lane
@@ -28,13 +30,78 @@ MOST: Final = 0.5
 """Shares of a window that were answered 429 or 5xx, or not at all. A black hole of 1 % is no reason to slow down."""
 LESS: Final = 0.5
 LESS_IF_SLOW: Final = 0.75
-SLOW_FLOOR: Final = 64
+SLOW_FLOOR: Final = 200
 """Slowness by itself takes nothing below this: a peer that became slower, whatever it is asked, is still to be used."""
 TIMES_SLOWER: Final = 3.0
 SECONDS_SLOWER: Final = 0.5
-"""Slow is what is both so many times its own floor, and so much above it: less is what a busy moment makes."""
+"""Slow is what is both so many times the usual, and so much above it: less is what a busy moment makes."""
+USUAL_WITHIN: Final = 60.0
+"""What lasts is usual after about so long; what is quicker is at once. Real time, as latency is."""
+LATELY: Final = 60.0
+"""Twice as long as a request may take. Real time."""
 KEPT_FOR_NOW: Final = 10
 """One place of so many, and at least one, is kept for the lane `now`."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What came of requests since somebody last asked. `late`: without an answer when their time was up."""
+
+    ended: int = 0
+    refused: int = 0
+    late: int = 0
+    answered: int = 0
+    waited: float = 0.0
+    """Seconds, summed over those that were answered 200."""
+
+    @property
+    def troubled(self) -> int:
+        """Those that speak against the route."""
+        return self.refused + self.late
+
+    def and_(self, other: "News") -> "News":
+        """Both together."""
+        return News(
+            self.ended + other.ended, self.refused + other.refused, self.late + other.late,
+            self.answered + other.answered, self.waited + other.waited,
+        )  # fmt: skip
+
+    def less(self, other: "News") -> "News":
+        """What is new since the other."""
+        return News(
+            self.ended - other.ended, self.refused - other.refused, self.late - other.late,
+            self.answered - other.answered, self.waited - other.waited,
+        )  # fmt: skip
+
+
+class Silences:
+    """Requests whose time was up, as a share of all that ended lately.
+
+    They were written long before, all at once maybe: so they are compared with twice the time that a request has.
+    """
+
+    def __init__(self) -> None:
+        self._windows: deque[tuple[float, int, int]] = deque()
+        self._ended = self._late = 0
+
+    def add(self, ended: int, late: int, now: float) -> None:
+        """One window more."""
+        if ended:
+            self._windows.append((now, ended, late))
+            self._ended, self._late = self._ended + ended, self._late + late
+        while self._windows and now - self._windows[0][0] > LATELY:
+            _, ended, late = self._windows.popleft()
+            self._ended, self._late = self._ended - ended, self._late - late
+
+    @property
+    def share(self) -> float:
+        """0 as long as too few have ended to say."""
+        return self._late / self._ended if self._ended >= ENOUGH else 0.0
+
+    def forgive(self) -> None:
+        """The limit was lowered for these."""
+        self._windows = deque((at, ended, 0) for at, ended, _ in self._windows)
+        self._late = 0
 
 
 class Watch(Protocol):
@@ -67,9 +134,11 @@ class Limit:
         self._scale = scale
         self._step = max(1.0, (most - FIRST) / RAMP)
         self.value = float(min(FIRST, most))
-        self._since = now
-        self._used_at = now
-        self._peak = self._ended = self._troubled = 0
+        self._since = self._used_at = self._slowed_at = now
+        self._peak = 0
+        self._news = News()
+        self._silences = Silences()
+        self._usual: float | None = None
 
     def room(self, lane: Lane, in_flight: int) -> int:
         """How many more may be written, so many being in flight."""
@@ -82,45 +151,60 @@ class Limit:
         """So many were in flight just now."""
         self._peak = max(self._peak, in_flight)
 
-    def tell(self, ended: int, troubled: int) -> None:
-        """So many more have ended, so many of them in trouble."""
-        self._ended += ended
-        self._troubled += troubled
+    def tell(self, news: News) -> None:
+        """Something has come of requests."""
+        self._news = self._news.and_(news)
 
-    def look(self, ended: int, troubled: int, now: float, *, slow: bool = False) -> str | None:
-        """So many more have ended, so many of them in trouble. Why the limit was lowered, if it was."""
-        self.tell(ended, troubled)
-        if self._peak or self._ended:
+    def look(self, now: float) -> str | None:
+        """Time has passed. Why the limit was lowered, if it was."""
+        news, seconds = self._news, (now - self._since) * self._scale
+        if self._peak or news.ended:
             self._used_at = now
         elif now - self._used_at >= IDLE / self._scale:
             self.value = min(self.value, float(min(FIRST, self._most)))
-        seconds = (now - self._since) * self._scale
-        if seconds < WINDOW or (self._troubled and self._ended < ENOUGH and seconds < RAMP):
+        if seconds < WINDOW or (news.troubled and news.ended < ENOUGH and seconds < RAMP):
             return None
-        why = self._judge(seconds, slow=slow)
-        self._since = now
-        self._peak = self._ended = self._troubled = 0
+        self._silences.add(news.ended, news.late, now)
+        slow = self._slower(news, now)
+        why = self._judge(news, seconds, now, slow=slow)
+        self._since, self._peak, self._news = now, 0, News()
         return why
 
-    def _judge(self, seconds: float, *, slow: bool) -> str | None:
-        used = min(self.value, max(1.0, self._peak))
+    def _judge(self, news: News, seconds: float, now: float, *, slow: bool) -> str | None:
         filled = self._peak * 2 >= self.value
-        if self._ended >= ENOUGH and self._troubled >= FEW * self._ended:
-            mostly = self._troubled >= MOST * self._ended
-            # Of a route with little to do that is not all trouble, what is in flight says little about what it bears.
-            least = 1.0 if mostly or filled else min(float(RECOVERING), self.value)
-            self.value = max(least, min(used * LESS, RECOVERING if mostly else self._most))
-            return "trouble"
-        if self._troubled and self._troubled >= MOST * self._ended:
+        refused = news.refused / news.ended if news.ended >= ENOUGH else 0.0
+        share = max(refused, self._silences.share if news.late else 0.0)
+        if share >= FEW:
+            self._silences.forgive()
+            return self._halve(mostly=share >= MOST, filled=filled)
+        if news.troubled and news.troubled >= MOST * news.ended:
             return None  # too few to judge, and no reason to go faster
-        if slow and used > SLOW_FLOOR:
-            self.value = max(float(SLOW_FLOOR), used * LESS_IF_SLOW)
+        used = min(self.value, max(1.0, self._peak))
+        if slow and used > SLOW_FLOOR and now - self._slowed_at >= WINDOW:
+            self.value, self._slowed_at = max(float(SLOW_FLOOR), used * LESS_IF_SLOW), now
             return "slow"
         if filled and not slow:
             self.value = min(float(self._most), self.value + min(self._step * seconds, self.value))
         return None
 
+    def _halve(self, *, mostly: bool, filled: bool) -> str:
+        used = min(self.value, max(1.0, self._peak))
+        # Of a route with little to do that is not all trouble, what is in flight says little about what it bears.
+        least = 1.0 if mostly or filled else min(float(RECOVERING), self.value)
+        self.value = max(least, min(used * LESS, RECOVERING if mostly else self._most))
+        return "trouble"
 
-def is_slow(typical: float, quickest: float) -> bool:
-    """Whether answers that take that long are clearly slower than the quickest of late."""
-    return typical > max(quickest * TIMES_SLOWER, quickest + SECONDS_SLOWER)
+    def _slower(self, news: News, now: float) -> bool:
+        """Whether answers took clearly longer than they usually do; what lasts becomes usual."""
+        if news.answered < ENOUGH:
+            return False
+        took = news.waited / news.answered
+        usual = took if self._usual is None else self._usual
+        rising = (took - usual) * min(1.0, (now - self._since) / USUAL_WITHIN)
+        self._usual = min(took, usual + rising)
+        return is_slow(took, usual)
+
+
+def is_slow(took: float, usual: float) -> bool:
+    """Whether seconds of an answer are clearly more than usual."""
+    return took > max(usual * TIMES_SLOWER, usual + SECONDS_SLOWER)

@@ -123,11 +123,10 @@ class Pool:
         served = sum(link.connection.served for link in self._links)
         if served != self._served:
             self._served, self._unanswered, self._quiet_since = served, 0, now
-        news = [link.news() for link in self._links]
-        slow = bool(self._links) and all(link.connection.slow for link in self._links)
-        ended, troubled = sum(one[0] for one in news), sum(one[1] for one in news)
+        for link in self._links:
+            self._limit.tell(link.news())
         before = self._limit.value
-        why = self._limit.look(ended, troubled, now, slow=slow)
+        why = self._limit.look(now)
         if why is not None and self._limit.value < before:
             log.info("concurrency_lowered", host=self._origin.host, why=why, limit=int(self._limit.value))
             self._on.watch.lowered(why)
@@ -318,7 +317,7 @@ class Pool:
     def lost(self, link: Link, error: Exception | None) -> None:
         """TCP has ended."""
         if link in self._links:
-            self._limit.tell(*link.news())
+            self._limit.tell(link.news())
             self._links.remove(link)
         self._conclude(link, error)
 

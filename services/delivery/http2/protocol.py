@@ -8,6 +8,7 @@ import structlog
 
 from services.delivery.http2.connection import Connection
 from services.delivery.http2.dialing import speaks_h2
+from services.delivery.http2.limit import News
 from shared.flow.lane import Lane
 
 UNSENT: Final = 128 * 1024
@@ -64,7 +65,7 @@ class Link(asyncio.Protocol):
         """It carries so many requests that it is not streams that are missing, should they be all in use."""
         self._owner = owner
         self._counted, self._counted_at = 0, 0.0
-        self._told = (0, 0)
+        self._told = News()
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._paused = False
@@ -79,10 +80,10 @@ class Link(asyncio.Protocol):
             self.fast = rate > FAST and self.connection.queueing
             self._counted, self._counted_at = self.connection.served, now
 
-    def news(self) -> tuple[int, int]:
-        """How many requests have ended since this was last asked, and how many of them in trouble."""
-        before, self._told = self._told, (self.connection.ended, self.connection.troubled)
-        return self._told[0] - before[0], self._told[1] - before[1]
+    def news(self) -> News:
+        """What came of requests since this was last asked."""
+        before, self._told = self._told, self.connection.news
+        return self._told.less(before)
 
     def room(self, lane: Lane) -> int:
         """How many requests may be opened now."""

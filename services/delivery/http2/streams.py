@@ -45,6 +45,9 @@ class Streams:
         """Of how many open streams the body of a success is wanted."""
         self.quickest = float("inf")
         """Seconds of the quickest success, creeping up so that it follows a route that changes."""
+        self.answered = 0
+        self.waited = 0.0
+        """Successes, and the seconds that all of them took together."""
         self.typical = 0.0
         """Seconds of a success, averaged over the last few dozens of groups."""
 
@@ -70,6 +73,8 @@ class Streams:
                 seconds = now - one.sent_at
                 one.batch.succeeded(n, seconds, now)
                 one.finish(n)
+                self.answered += n
+                self.waited += seconds * n
                 self.quickest = min(seconds, self.quickest * CREEP)
                 self.typical += (seconds - self.typical) / GROUPS
         return not strays
