@@ -1,14 +1,19 @@
 """Devices by the thousand, in and out: every line decided by itself, and a round trip that loses nothing."""
 
+import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from services.ingest.lines import LONGEST
-from tests.integration.ingest.conftest import Database
+from tests.integration.ingest.conftest import Database, Ingest
 from tests.integration.ingest.tenant import Tenant, bearer
 
 pytestmark = pytest.mark.anyio
@@ -131,3 +136,35 @@ async def test_what_is_no_stream_of_lines_is_refused(tenant: Tenant) -> None:
     assert by_client.status_code == 403
     assert (await tenant.http.get("/v1/devices:export", headers=bearer(tenant.client_secret))).status_code == 403
     assert (await tenant.get("/v1/devices:export?variant=nonesuch")).status_code == 404
+
+
+async def carillon(tenant: Tenant, url: str, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "CARILLON_URL": url, "CARILLON_APP_SECRET": tenant.app_secret}
+    command = [sys.executable, "-m", "services.cli", "devices", *arguments]
+    return await asyncio.to_thread(subprocess.run, command, input=given, env=environment, capture_output=True)
+
+
+async def test_the_command_moves_devices_in_and_out_and_tells_of_each_that_it_did_not_take(
+    tenant: Tenant, ingest: Ingest, tmp_path: Path
+) -> None:
+    installations = [
+        *({"deviceToken": f"{n:064x}", "operatingSystem": "iOS", "alias": f"u{n}"} for n in range(6_000)),
+        {"deviceToken": "spaced out\u0000", "operatingSystem": "android"},
+        {"deviceToken": "dead", "operatingSystem": "android", "enabled": False},
+    ]
+    source, errors, out = tmp_path / "in.json", tmp_path / "errors", tmp_path / "out.ndjson"
+    source.write_text(json.dumps(installations))
+    mapped = ("--map", f"apns={tenant.apns}", "--map", f"fcm={tenant.fcm}", "--errors", str(errors))
+    done = await carillon(tenant, ingest.url, "import", str(source), "--format", "aerogear", *mapped)
+    assert done.stdout.decode().strip() == "6,000 created, 0 updated, 1 refused, 1 skipped", done.stderr.decode()
+    assert done.returncode == 1
+    told = [json.loads(line) for line in errors.read_text().splitlines()]
+    assert [(one["row"], one["outcome"]) for one in told] == [(6_002, "skipped"), (6_001, "refused")]
+    assert "/token" in told[1]["why"]
+    assert (await carillon(tenant, ingest.url, "export", str(out))).returncode == 0
+    lines = out.read_bytes().splitlines()
+    assert len(lines) == 6_000
+    again = await carillon(tenant, ingest.url, "import", "-", given=b"\n".join(lines[:100]))
+    assert (again.returncode, again.stdout.decode().strip()) == (0, "0 created, 100 updated, 0 refused, 0 skipped")
+    wrong = await carillon(tenant, ingest.url, "import", "-", "--format", "sns", given=b"{nonsense")
+    assert (wrong.returncode, b"not in that format" in wrong.stderr) == (1, True)
