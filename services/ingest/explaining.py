@@ -7,7 +7,6 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from shared.flow.audience import Tags
 from shared.flow.model import Travelling
 from shared.flow.record import Part
 from shared.flow.send import ReceiptsKept, Send
@@ -15,11 +14,11 @@ from shared.flow.verdict import Fate
 from shared.flow.whereabouts import Attempt, Receipt
 
 Why = Literal[
-    "rejected", "unknown_device", "other_variant", "not_named", "tags", "registered_later", "out_of_service", ""
+    "rejected", "unknown_device", "other_variant", "not_named", "does_not_fit", "registered_later", "out_of_service", ""
 ]
 WHY: Final = (
     "why it was not addressed: the send was rejected; the device is not known; the send goes to other variants; it is "
-    "not among the named; its tags do not fit; it registered only afterwards; it was out of service"
+    "not among the named; its tags or attributes do not fit; it registered only afterwards; it was out of service"
 )
 
 
@@ -64,6 +63,8 @@ class Facts:
     id: bytes
     device: Mapping[str, Any] | None
     named: bool | None
+    fits: bool | None
+    """What else the send asks for, like tags and attributes."""
     first: Part | None
     """The record of the first-attempt chunk that covers the device."""
     receipt: Receipt | None
@@ -79,7 +80,7 @@ def explain(facts: Facts) -> Explanation:
         "chunk": facts.chunk, "looked_up_at": first.looked_up_at if first else None,
         "interactions": tuple(facts.interactions),
     }  # fmt: skip
-    if send.purged:
+    if send.purged or send.request.audience.provider_kept is not None:
         return Explanation(**said, addressed=None, told_by="nothing")
     if receipt is not None and send.request.receipts is not ReceiptsKept.NONE:
         return Explanation(
@@ -129,8 +130,8 @@ def _not_addressed(facts: Facts, device: Mapping[str, Any]) -> Why:
         return "other_variant"
     if facts.named is False:
         return "not_named"
-    if not fits(send.request.audience.tags, device.get("tags") or ()):
-        return "tags"
+    if facts.fits is False:
+        return "does_not_fit"
     return ""
 
 
@@ -151,11 +152,3 @@ def _unchanged(device: Mapping[str, Any] | None, since: datetime) -> bool:
         return False
     restored = device.get("restored_at")
     return restored is None or restored <= since
-
-
-def fits(tags: Tags | None, has: Sequence[str]) -> bool:
-    """Whether a device with these tags is kept by a condition."""
-    if tags is None:
-        return True
-    own = set(has)
-    return (not tags.any or bool(own & set(tags.any))) and own >= set(tags.all) and not own & set(tags.none)

@@ -170,9 +170,10 @@ async def _explained(
     if receipt is None and first is None and plan is not None and chunks_for(plan, device) is None:
         first = await _some_chunk(desk, send, variant)
     told = await desk.store.interactions.of_device(send.key, device)
+    fits = await desk.store.devices.fits(send.app, device, send.request.audience) if row else None
     return explain(
         Facts(
-            send, device, row, await _named(desk, send, device, row), first, receipt,
+            send, device, row, await _named(desk, send, device, row), fits, first, receipt,
             chunk=_public(receipt, first, story),
             interactions=[Interaction(kind=one.kind, action=one.action, at=one.at) for one in told],
         )

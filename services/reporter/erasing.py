@@ -95,11 +95,15 @@ def without(send: Send, names: set[str]) -> Send | None:
             variant: tuple(ERASED if one in names else one for one in found)
             for variant, found in audience.tokens.items()
         }
+    left_out = audience.exclude
+    if names & {*left_out.users, *left_out.devices}:
+        users, devices = ([one for one in found if one not in names] for found in (left_out.users, left_out.devices))
+        change["exclude"] = left_out.model_copy(update={"users": tuple(users), "devices": tuple(devices)})
     if not change:
         return None
     request: dict[str, Any] = {"audience": audience.model_copy(update=change)}
     if send.request.values is not None:
         request["values"] = {user: own for user, own in send.request.values.items() if user not in names}
-    if audience.named == 1:
+    if audience.named == 1 and len(change) > ("exclude" in change):
         request["message"] = Message()
     return send.model_copy(update={"request": send.request.model_copy(update=request)})

@@ -64,6 +64,11 @@ class LookUps:
         keys = [token_key(variant, token) for token in tokens]
         return {one.token: one for one in await self._found({"token_key": {"$in": keys}, "app": app}, LOOKED_UP, also)}
 
+    async def fits(self, app: str, device: bytes, audience: Audience) -> bool:
+        """Whether a device, in service or not, is what an audience asks for beside naming somebody."""
+        query = {**matching(audience), "app": app, "_id": device}
+        return await self._devices.find_one(query, {"_id": 1}) is not None
+
     async def registered(self, app: str, variant: str, ids: Sequence[bytes]) -> set[bytes]:
         """Which of these are registered and not retired, whoever they belong to."""
         found = self._devices.find({**in_service(app, variant), "_id": {"$in": list(ids)}}, {"_id": 1})

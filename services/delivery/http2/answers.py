@@ -130,8 +130,7 @@ class Answers:
         elif ends:
             self._finish(stream, Reply(status, fields), now)
         elif stream in self._streams.open:
-            plain = status == OK and not self._streams.wanted(stream)
-            self.partial[stream] = GOOD if plain else Reply(status, fields)
+            self.partial[stream] = GOOD if status == OK else Reply(status, fields)
 
     def _trailers(self, stream: int, begun: Reply, ends: bool, now: float) -> None:  # noqa: FBT001  # END_STREAM
         """What they say does not matter; that they are the end does (RFC 9113, section 8.1)."""
@@ -150,7 +149,7 @@ class Answers:
                 self._malformed(stream, now)
             return
         if payload and reply is not GOOD_BEGUN:
-            if reply is GOOD and payload[0] == JSON_STARTS:
+            if reply is GOOD and payload[0] == JSON_STARTS and not self._streams.wanted(stream):
                 reply = GOOD_BEGUN
             else:
                 reply = Reply(OK, {}) if reply is GOOD else reply

@@ -213,7 +213,7 @@ class Connection:
         at, size = 0, len(data)
         unpack, partial, opened = frames.HEAD.unpack_from, self._answers.partial, self._streams.open
         fine: list[int] = []
-        plain = self._plain()
+        plain, keeping = self._plain(), self._streams.keeping
         while size - at >= 9:  # noqa: PLR2004  # a frame's head
             head, flags, stream = unpack(data, at)
             end = at + 9 + (head >> 8)
@@ -236,6 +236,8 @@ class Connection:
                     and (head <= 0xFF or data[at + 9] == JSON_STARTS)  # noqa: PLR2004  # empty
                 ):
                     del partial[stream]
+                    if keeping:
+                        self._streams.keep(stream, data[at + 9 : end])
                     fine.append(stream)
                     self._received += head >> 8
                     at = end
@@ -254,8 +256,8 @@ class Connection:
         return at
 
     def _plain(self) -> bool:
-        """Whether answers may be known by their first byte, and nobody wants more of them."""
-        return self._answers.reader.plain and self._answers.assembling is None and not self._streams.keeping
+        """Whether answers may be known by their first byte."""
+        return self._answers.reader.plain and self._answers.assembling is None
 
     def _frame(self, kind: int, flags: int, stream: int, payload: bytes, now: float) -> None:  # noqa: C901  # a table
         if self._answers.assembling is not None and kind != frames.CONTINUATION:

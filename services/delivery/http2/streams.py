@@ -97,9 +97,9 @@ class Streams:
                 yield run.batch, run.start + ((stream - run.first) >> 1)
 
     def keep(self, stream: int, body: bytes) -> None:
-        """The body of a success that is wanted."""
-        run = self.open[stream]
-        if run.batch.kept is not None:
+        """The body of a success, where it is wanted."""
+        run = self.open.get(stream)
+        if run is not None and run.batch.kept is not None:
             run.batch.kept[run.start + ((stream - run.first) >> 1)] = body
 
     def wanted(self, stream: int) -> bool:

@@ -129,7 +129,7 @@ async def test_who_was_left_out_is_told_why(scene: Scene) -> None:
     platform = await scene.send({"platforms": ["apns"]})
     for send in (everyone, small, platform):
         await scene.finished(send)
-    assert (await story(scene, everyone, bob.id))["why"] == "tags"
+    assert (await story(scene, everyone, bob.id))["why"] == "does_not_fit"
     assert (await story(scene, small, bob.id))["why"] == "not_named"
     assert (await story(scene, platform, bob.id))["why"] == "other_variant"
     assert (await story(scene, platform, "0" * 24))["why"] == "unknown_device"

@@ -141,10 +141,9 @@ def test_what_a_success_says_is_kept_where_it_is_wanted_however_it_is_cut() -> N
     assert other.kept is None
 
 
-def test_failures_among_what_is_kept_are_failures_and_afterwards_all_is_read_fast_again() -> None:
+def test_failures_among_what_is_kept_are_failures() -> None:
     at, asked = pair(), batch(4, keep=True)
     at.send(asked)
-    assert not at.connection._plain()
     at.say(headers(3, GONE, ends=False), data(3, REASON), reset(5, 7), headers(7, OK))
     at.say(headers(9, OK, ends=False), data(9, b"<html>"))
     gone, refused, fine, page = outcomes(asked)
@@ -153,7 +152,6 @@ def test_failures_among_what_is_kept_are_failures_and_afterwards_all_is_read_fas
     assert fine == 200
     assert isinstance(page, Answer)
     assert (page.status, page.body, asked.kept) == (200, b"<html>", {})
-    assert at.connection._plain()
 
 
 def test_an_error_comes_with_status_fields_body_and_time() -> None:
