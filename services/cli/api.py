@@ -125,6 +125,10 @@ class Api:
         body = request.model_dump(mode="json", exclude_unset=True)
         return str((await self.call("POST", "/v1/sends", body))["id"])
 
+    async def order(self, send: str, wish: str) -> Status:
+        """Cancels, pauses or resumes a send; how it stands then."""
+        return Status.model_validate(await self.call("POST", f"/v1/sends/{send}:{wish}"))
+
     async def status(self, send: str) -> Status:
         """State and report of a send."""
         return Status.model_validate(await self.call("GET", f"/v1/sends/{send}"))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from services.cli.status import look, show
 from shared.flow.lane import Lane
 from shared.flow.send import SendRequest
 
+MOMENTS = ["%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z"]
 Many = list[str] | None
 Yes = bool
 
@@ -37,6 +39,9 @@ def command(  # noqa: PLR0913  # its options are its interface
     platform: Annotated[Many, typer.Option(help="Only this platform; repeat for more.")] = None,
     variant: Annotated[Many, typer.Option(help="Only this variant, by id; repeat for more.")] = None,
     ttl: Annotated[float | None, typer.Option(help="Seconds until it is no longer worth delivering.")] = None,
+    at: Annotated[
+        datetime | None, typer.Option(formats=MOMENTS, metavar="MOMENT", help="When, e.g. 2030-01-31T09:00+01:00.")
+    ] = None,
     lane: Annotated[Lane | None, typer.Option(help="By default from the number of recipients.")] = None,
     request: Annotated[
         Path | None, typer.Option(help="A whole send as JSON, `-` for standard input; other options win over it.")
@@ -65,7 +70,7 @@ def command(  # noqa: PLR0913  # its options are its interface
         "platforms": platform,
         "variants": variant,
     }
-    wanted = compose(_read(request), message, audience, {"ttl": ttl, "lane": lane, "dry_run": dry_run})
+    wanted = compose(_read(request), message, audience, {"ttl": ttl, "lane": lane, "dry_run": dry_run, "send_at": at})
     send = asyncio.run(_send(where, wanted))
     typer.echo(send)
     if follow:

@@ -54,7 +54,8 @@ class Admitting:
         groups: dict[str, Group] = {}
         with self.gate.turn(entry, lane):
             for message in messages:
-                going = await self._without(message, entry, lane) if entry.held or entry.limited else message
+                some = entry.held or entry.limited or entry.dropped
+                going = await self._without(message, entry, lane) if some else message
                 variant = entry.limited.get(going.slices[0].id, "") if going.slices else ""
                 group = groups.setdefault(variant, Group(limited=bool(variant)))
                 group.messages.append(going)
@@ -66,7 +67,7 @@ class Admitting:
         await self.passing.hold([one for one in message.slices if one.id in entry.held], lane, entry.held)
         kinds: dict[str, list[SliceDue]] = defaultdict(list)
         for one in message.slices:
-            if one.id not in entry.held:
+            if one.id not in entry.held and one.id not in entry.dropped:
                 kinds[entry.limited.get(one.id, "")].append(one)
         stays = min(kinds, default="")
         for variant, some in kinds.items():

@@ -12,12 +12,14 @@ from services.delivery.breaker import Breaker
 from services.delivery.catalog import Unreadable
 from services.delivery.closing import patiently
 from services.delivery.flight import Flight, Postponed
+from services.delivery.holding import to_send_now
 from services.delivery.job import Found, Job
 from services.delivery.parking import UNREADABLE
 from services.delivery.retry import Again, Ended, decide, too_late
 from services.delivery.rounds import Rounds, Wiring
 from services.delivery.tally import Tally, same_for_all
 from services.delivery.transport.contract import Results
+from shared.flow.device import Device
 from shared.flow.record import Part
 from shared.flow.verdict import CredentialProblem, DelayRule, Fate, Retry, Verdict
 from shared.providers.contract import Context
@@ -69,9 +71,10 @@ class Attempts:
         if variant is None:
             return same_for_all(job, found, now, self._on.scale, Ended(Fate.REJECTED, VARIANT_DELETED))
         tally = Tally(job, found, now, self._on.scale)
+        devices = to_send_now(tally, found.devices)
         if isinstance(variant, Unreadable):
-            return await self._unreadable(tally, variant)
-        send = job.send
+            return await self._unreadable(tally, variant, devices)
+        send = tally.job.send
         dry_run, provider = send.request.dry_run, self._on.provider
         kept = send.request.audience.provider_kept
         context = Context(
@@ -79,7 +82,7 @@ class Attempts:
             "token" if kept is None else kept[0],
         )  # fmt: skip
         prepared = prepare(provider, send.request.told(send.id), variant.settings, context)
-        made = prepared.requests(found.devices)
+        made = prepared.requests(devices)
         for device, refusal in made.refused:
             tally.end(device.id, Ended(refusal.fate, refusal.reason))
         if dry_run and not provider.validates:  # our own checks are all that there are
@@ -88,13 +91,13 @@ class Attempts:
         origin = provider.origin(variant.settings, self._on.endpoints)
         return Flight(tally, variant, origin, prepared.headers, made.requests, made.devices, prepared.aside)
 
-    async def _unreadable(self, tally: Tally, known: Unreadable) -> Part | Postponed:
+    async def _unreadable(self, tally: Tally, known: Unreadable, devices: Sequence[Device]) -> Part | Postponed:
         """Nothing can be sent: later."""
-        until = await self._on.parking.unreadable(known, tally.job, len(tally.found.devices))
+        until = await self._on.parking.unreadable(known, tally.job, len(devices)) if devices else None
         if until is not None:
             return Postponed(tally.job.member, until)
         verdict = CredentialProblem(UNREADABLE)
-        for device in tally.found.devices:
+        for device in devices:
             decision = decide(verdict, self._rounds.situation(tally, tries=1), self._on.rng)
             if not isinstance(decision, Again):
                 tally.add(device, verdict, decision)

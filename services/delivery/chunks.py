@@ -1,6 +1,6 @@
 """Works chunks: look up, attempt, close. A few at once; what fails three times by our fault is closed as poison."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +15,8 @@ from services.delivery.catalog import Catalog
 from services.delivery.closing import Closed, Closer, patiently
 from services.delivery.flight import Postponed
 from services.delivery.held import Held
-from services.delivery.job import Found, Job
+from services.delivery.job import Found, Job, in_doubt
+from services.delivery.leases import Leases
 from services.delivery.lookup import Lookup
 from services.delivery.passing import Passing
 from services.delivery.places import Places
@@ -27,6 +28,7 @@ from shared.flow.lane import Lane
 from shared.flow.record import Part
 from shared.flow.send import Duplicates
 from shared.flow.verdict import Fate
+from shared.in_force import InForce
 from shared.runtime.clock import Clock
 from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics
@@ -56,6 +58,8 @@ class Wiring:
     solitude: Solitude
     scale: float
     stragglers: Stragglers
+    orders: InForce
+    leases: Leases
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +79,17 @@ class Chunks:
     async def work(self, jobs: Sequence[Job], lane: Lane, held: Held) -> Worked | None:
         """Works these chunks together and closes them with one record.
 
-        None if they were not started, because the claim no longer holds or the process is stopping.
+        None if they were not started: the claim no longer holds, the process is stopping, or a send was stopped.
         """
         worked = Worked()
         async with self._turn(jobs[0].route.variant, lane, held) as until:
             if until is not None:
                 return Worked(later={one.member: min(until, one.send.deadline) for one in jobs})
-            if self._on.life.draining or not held.good(self._on.clock.now()):
+            if not self._may_begin(jobs, held) or not await self._begun(jobs, held):
                 return None
             with self._on.metrics.in_flight_chunks.labels(jobs[0].route.platform).track_inprogress():
                 began = perf_counter()
-                closed = await self._surely(jobs, lane, worked.later)
+                closed = await self._surely(jobs, lane, worked.later, held.claim.doubtful)
             self._on.metrics.chunk_seconds.labels(jobs[0].route.platform).observe(perf_counter() - began)
         for one in closed:  # recorded: what follows holds up no other chunk
             self._on.stragglers.forget(one.lost)
@@ -113,22 +117,34 @@ class Chunks:
         """At the end of the process: what was closed without its last answers may still get them."""
         await self._on.stragglers.settled()
 
-    async def _surely(self, jobs: Sequence[Job], lane: Lane, later: dict[str, datetime]) -> list[Closed]:
+    def _may_begin(self, jobs: Sequence[Job], held: Held) -> bool:
+        now = self._on.clock.now()
+        stopped = self._on.orders.stop_any((one.send for one in jobs), now)
+        return not (self._on.life.draining or stopped) and held.good(now)
+
+    async def _begun(self, jobs: Sequence[Job], held: Held) -> bool:
+        return await patiently(lambda: self._on.leases.begin(held, jobs[0].member))
+
+    async def _surely(
+        self, jobs: Sequence[Job], lane: Lane, later: dict[str, datetime], doubtful: Collection[str]
+    ) -> list[Closed]:
         """A bundle that fails is worked one by one; a chunk that fails three times is poison."""
         for left in reversed(range(1 if len(jobs) > 1 else TRIES)):
             try:
-                parts = await self._once(jobs, later)
+                parts = await self._once(jobs, later, doubtful)
             except Exception:
                 log.exception("chunk_failed", members=len(jobs), tries_left=left)
                 await self._on.life.pause(BETWEEN_TRIES)
+                doubtful = {one.member for one in jobs}
             else:  # what was sent is not sent again because it cannot be recorded
                 return [await self._on.closer.close(parts)] if parts else []
         if len(jobs) == 1:
             return [await self._poison(jobs[0], lane)]
-        return [closed for one in jobs for closed in await self._surely([one], lane, later)]
+        return [closed for one in jobs for closed in await self._surely([one], lane, later, doubtful)]
 
-    async def _once(self, jobs: Sequence[Job], later: dict[str, datetime]) -> list[Part]:
+    async def _once(self, jobs: Sequence[Job], later: dict[str, datetime], doubtful: Collection[str]) -> list[Part]:
         found = await patiently(lambda: self._on.lookup.find(jobs))
+        found = in_doubt(found, doubtful) if doubtful else found
         work = [(one, found[one.member]) for one in jobs if one.member in found]
         run = token_hex(8)
         barred = await patiently(lambda: self._barred([one for one, _ in work], run))

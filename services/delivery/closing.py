@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from secrets import token_hex
 from typing import Final, TypeVar
 
@@ -31,6 +32,7 @@ from shared.store.errors import Lost, StoreAway, is_outage
 PATIENCE: Final = (0.1, 0.2, 0.5, 1, 2, 5)
 """Seconds between tries while the store is away; what was sent must not be forgotten, so the tries never end."""
 RETRIES_IN_A_MESSAGE: Final = 100
+REMEMBERED: Final = 1000
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -60,6 +62,7 @@ class Closer:
 
     def __init__(self, wiring: Wiring) -> None:
         self._on = wiring
+        self._reminded: dict[str, datetime] = {}
 
     async def close(self, parts: Sequence[Part]) -> Closed:
         """Records these parts together; those of a bundle that lost a member, one by one."""
@@ -112,19 +115,31 @@ class Closer:
 
     async def _retries(self, parts: Sequence[Part], sends: dict[str, Send], lane: Lane) -> None:
         due: dict[str, list[SliceDue]] = defaultdict(list)
+        stored: dict[str, datetime] = {}
         now = self._on.clock.now()
         for part in parts:
             for debt in part.owed:
                 step = step_past(debt.due - now, self._on.scale)
                 if debt.stored or step is None:
-                    await self._on.store.schedule.check_by(sends[part.send], debt.due, debt.due - now)
+                    stored[part.send] = min(debt.due, stored.get(part.send, debt.due))
                 else:
                     queue = wait_queue(slices_queue(part.platform, lane), step)
                     due[queue].append(SliceDue(id=retry_slice_id(part.member, debt.step)))
+        for key, at in stored.items():
+            await self._remind(sends[key], at, now)
         for queue, slices in due.items():
             for start in range(0, len(slices), RETRIES_IN_A_MESSAGE):
                 some = SlicesDue(slices=tuple(slices[start : start + RETRIES_IN_A_MESSAGE]))
                 await self._on.bus.publish(DEFAULT, queue, some.model_dump_json(exclude_defaults=True).encode())
+
+    async def _remind(self, send: Send, at: datetime, now: datetime) -> None:
+        """The sweep looks at the send by then. Whole time zones are due at once: the same moment is asked for once."""
+        if self._reminded.get(send.key) == at > now:
+            return
+        await self._on.store.schedule.check_by(send, at, at - now)
+        if len(self._reminded) >= REMEMBERED:
+            self._reminded.clear()
+        self._reminded[send.key] = at
 
     def _count(self, parts: Sequence[Part]) -> None:
         """Summed first: a bundle has a hundred parts, and they mostly end the same way."""

@@ -13,6 +13,9 @@ from services.delivery.parking import Parking
 from services.delivery.routes import Routes
 from shared.flow.lane import Lane
 from shared.flow.limiting import CHUNK, bundle_size
+from shared.flow.order import Order
+from shared.flow.parking import next_look
+from shared.in_force import InForce
 from shared.runtime.clock import Time
 
 MOST_LIMITED: Final = {Lane.NOW: 4, Lane.BULK: 2}
@@ -24,20 +27,25 @@ LONGEST: Final = timedelta(seconds=60)
 
 @dataclass(slots=True)
 class Entry:
-    """What may go and what waits. `limited`: of what may go, the slices of variants with a rate limit."""
+    """What may go and what waits. `limited`: of what may go, the slices of variants with a rate limit.
+
+    `dropped` are slices of sends that were called off: the planner closes them, nobody works them again.
+    """
 
     held: dict[str, datetime] = field(default_factory=dict)
+    dropped: set[str] = field(default_factory=set)
     limited: dict[str, str] = field(default_factory=dict)
 
 
 class Gate:
     """Lives as long as the process; shared by all its slices."""
 
-    def __init__(self, catalog: Catalog, parking: Parking, routes: Routes, clock: Time) -> None:
+    def __init__(self, catalog: Catalog, parking: Parking, routes: Routes, clock: Time, orders: InForce) -> None:
         self._catalog = catalog
         self._parking = parking
         self._routes = routes
         self._clock = clock
+        self._orders = orders
         self._turns: dict[Lane, Counter[str]] = {lane: Counter() for lane in Lane}
 
     async def look(self, jobs: Iterable[Job], lane: Lane) -> Entry:
@@ -49,6 +57,8 @@ class Gate:
         variants: dict[str, datetime | float | None] = {}
         lines: dict[tuple[str, float], list[Job]] = defaultdict(list)
         for job in jobs:
+            if self._ordered(entry, job, now):
+                continue
             variant = job.route.variant
             if variant not in variants:
                 variants[variant] = await self._rule(job)
@@ -74,6 +84,18 @@ class Gate:
         finally:
             self._turns[lane].subtract(variants)
             self._turns[lane] = +self._turns[lane]
+
+    def _ordered(self, entry: Entry, job: Job, now: datetime) -> bool:
+        """Whether the job's send was paused or called off."""
+        standing = self._orders.of(job.send.key)
+        if standing is None or not standing.stops(now, job.send.deadline):
+            return False
+        if standing.order is Order.CANCELLED:
+            entry.dropped.add(_slice(job))
+        else:
+            look = next_look(now, standing.since, now, self._clock.scaled)
+            entry.held[_slice(job)] = min(look, job.send.deadline)
+        return True
 
     def _line(self, entry: Entry, variant: str, jobs: list[Job], rate: float, lane: Lane) -> None:
         """Of a variant with a limit only so much is begun as takes seconds; the rest stands in line on the bus."""

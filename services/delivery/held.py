@@ -1,6 +1,7 @@
 """The chunks that this process works on: who waits for them, and whether the claim on them still holds."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,6 +23,16 @@ class Held:
     lost: bool = False
     alone: bool = False
     """It is worked by itself: the process begins nothing else."""
+    one_by_one: bool = False
+    """The store is told which chunks are begun; else all of them are, from the start."""
+    begun: set[str] = field(default_factory=set)
+    """The first chunk of each group of which it was told."""
+    telling: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def next_to(self, chunk: str, together: int) -> Sequence[str]:
+        """The group of chunks that this one belongs to, so many together."""
+        place = self.claim.members.index(chunk) // together * together
+        return self.claim.members[place : place + together]
 
     def good(self, now: datetime) -> bool:
         """Whether another chunk may be started."""

@@ -1,12 +1,13 @@
 """A chunk as work: what a member id means, once the send and its plan are at hand."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.flow.device import Device
 from shared.flow.identity import parent_of, root_of
 from shared.flow.plan import ListRange, Plan, PlannedRoute, ShardRange, chunk_of
+from shared.flow.policy import QuietHours
 from shared.flow.send import Send
 
 
@@ -36,6 +37,15 @@ class Found:
     looked_up_at: datetime | None = None
     unknown: bool = False
     """They may have been delivered by the attempt before."""
+    until: datetime | None = None
+    """Their own deadline, if it is sooner than the send's."""
+    holds: int = 0
+    """How many of the attempts so far only waited for a device's own time."""
+    waited_for: str = ""
+    """What they were owed for, and since when they are due."""
+    due: datetime | None = None
+    quiet: QuietHours | None = None
+    """The app's quiet hours, unless the send passes them."""
 
     @property
     def matched(self) -> int:
@@ -54,3 +64,8 @@ def job(member: str, send: Send, plan: Plan) -> Job:
     slice_ = member.rsplit("/", 1)[0]
     parent = parent_of(slice_) if "~" in slice_ else None
     return Job(member, send, route, chunk_of(route, slice_number, chunk), parent)
+
+
+def in_doubt(found: dict[str, Found], doubtful: Collection[str]) -> dict[str, Found]:
+    """The same, with the chunks that a worker had when it died marked: it may have delivered some of them."""
+    return {member: replace(one, unknown=True) if member in doubtful else one for member, one in found.items()}

@@ -14,11 +14,10 @@ from services.delivery.tally import Tally, rounded
 from services.delivery.transport.contract import REQUEST_TIMEOUT, Results
 from shared.flow.device import Device
 from shared.flow.identity import attempt_of, member_id, retry_slice_id
+from shared.flow.record import AWAITED
 from shared.flow.send import Duplicates, ReceiptsKept
 from shared.providers.contract import Origin, Requests
 
-AWAITED: Final = "answer_awaited"
-"""The reason under which their devices are owed. Nothing else is owed under it."""
 ENDED_BY: Final = REQUEST_TIMEOUT + timedelta(seconds=10)
 """Each of them has its outcome by then, and this process has had the time to record it. Real time, never scaled."""
 MOST_ATTEMPTS: Final = 8
@@ -47,7 +46,8 @@ class Leftover:
         """Them alone, as the retry that they are owed as."""
         member = member_id(retry_slice_id(self.job.member, step), 0)
         job = replace(self.job, member=member, parent=(self.job.member, step))
-        tally = Tally(job, Found(list(self.devices), unknown=self.unknown), now, scale)
+        until = job.send.deadline if job.send.request.local is not None else None
+        tally = Tally(job, Found(list(self.devices), unknown=self.unknown, until=until), now, scale)
         return Flight(tally, self.variant, self.origin, (), Requests(0, (), ()), self.devices)
 
 

@@ -122,7 +122,7 @@ class Rounds:
         """Where the notifications of a chunk stand."""
         send = tally.job.send
         return Situation(
-            attempt=attempt_of(tally.job.member),
+            attempt=attempt_of(tally.job.member) - tally.found.holds,
             tries=tries,
             now=tally.now,
             deadline=send.deadline,

@@ -128,7 +128,7 @@ class Slices:
             await incoming.ack()
             return
         if jobs:
-            held = await self.leases.take(members, suspected=due.chunks is not None)
+            held = await self.leases.take(members, suspected=due.chunks is not None, one_by_one=True)
             if isinstance(held, datetime):
                 await self.passing.past(due, lane, held)
             elif not isinstance(held, Held) or (suspect(held.claim.takeovers) and len(jobs) > 1):

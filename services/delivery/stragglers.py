@@ -16,9 +16,9 @@ import structlog
 
 from services.delivery.attempt import Attempts
 from services.delivery.closing import Closer
-from services.delivery.leftovers import AWAITED, Leftover
+from services.delivery.leftovers import Leftover
 from services.delivery.transport.contract import Results
-from shared.flow.record import Part
+from shared.flow.record import AWAITED, Part
 from shared.runtime.clock import Time
 from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics

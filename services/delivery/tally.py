@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from services.delivery.job import Found, Job
 from services.delivery.retry import Ended, Later, too_late
@@ -18,6 +19,17 @@ LONG_WAIT_GRAIN = timedelta(minutes=1)
 """Waits that no wait queue is long enough for are due at whole multiples of this."""
 
 
+class Debt(NamedTuple):
+    """What devices have in common that are owed another attempt together."""
+
+    due: datetime
+    reason: str
+    unknown: bool
+    stored: bool
+    until: datetime | None = None
+    holds: int = 0
+
+
 @dataclass(slots=True)
 class Tally:
     """One chunk being added up."""
@@ -28,7 +40,7 @@ class Tally:
     scale: float
     counts: Counter[tuple[Fate, str]] = field(default_factory=Counter)
     undelivered: list[Undelivered] = field(default_factory=list)
-    debts: dict[tuple[datetime, str, bool, bool], list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    debts: dict[Debt, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     latency: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS) + 1))
     first_answer_at: datetime | None = None
     last_answer_at: datetime | None = None
@@ -78,13 +90,21 @@ class Tally:
         if due > self.job.send.deadline:
             self.end(device, too_late(later.reason, unknown=unknown))
         else:
-            self.debts[due, later.reason, unknown, stored].append(device)
+            self.debts[Debt(due, later.reason, unknown, stored, self.found.until, self.found.holds)].append(device)
+
+    def hold(self, device: bytes, due: datetime, reason: str, until: datetime) -> None:
+        """One notification whose time has not come: it is owed from the store. What would be late by then, ends."""
+        unknown, until = self.found.unknown, min(until, self.job.send.deadline)
+        if due >= until:
+            self.end(device, too_late(reason, unknown=unknown))
+        else:
+            self.debts[Debt(due, reason, unknown, True, until, self.found.holds + 1)].append(device)
 
     def part(self) -> Part:
         """The chunk's part of a record."""
         for device, reason in self.found.suppressed:
             self.end(device, Ended(Fate.SUPPRESSED, reason))
-        debts = sorted(self.debts.items())
+        debts = sorted(self.debts.items(), key=lambda one: (*one[0][:4], one[0].holds))
         return Part(
             member=self.job.member,
             send=self.job.send.key,
@@ -95,8 +115,7 @@ class Tally:
             counts=tuple(Count(fate=fate, reason=reason, n=n) for (fate, reason), n in sorted(self.counts.items())),
             undelivered=tuple(self.undelivered),
             owed=tuple(
-                Owed(step=step, due=due, reason=reason, unknown=unknown, stored=stored, devices=tuple(devices))
-                for step, ((due, reason, unknown, stored), devices) in enumerate(debts)
+                Owed(step=step, devices=tuple(devices), **debt._asdict()) for step, (debt, devices) in enumerate(debts)
             ),
             latency=tuple(self.latency) if self.last_answer_at else (),
             looked_up_at=self.found.looked_up_at or self.now,

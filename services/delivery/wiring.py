@@ -41,6 +41,7 @@ from shared.bus.bundle import MOST
 from shared.flow.lane import Lane
 from shared.flow.plan import CHUNK_SIZE
 from shared.foundation import Foundation, open_foundation
+from shared.in_force import InForce
 from shared.providers.contract import Provider
 from shared.providers.registry import provider
 from shared.runtime.metrics import Metrics
@@ -85,6 +86,8 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
                 parked, routes,
             )
         )  # fmt: skip
+        orders = InForce(on.store)
+        await on.life.reach("store", orders.refresh)
         closer = Closer(closing.Wiring(on.store, on.bus, on.clock, on.metrics, settings.time_scale))
         permits = _permits(settings)
         solitude = Solitude()
@@ -96,17 +99,17 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
                 )
             )
         )
-        work = Chunks(
-            chunks.Wiring(
-                on.store, on.clock, on.metrics, on.life, catalog, Lookup(on.store, on.clock), attempts, closer,
-                passing, places, solitude, settings.time_scale, followed,
-            )
-        )  # fmt: skip
         lease = timedelta(seconds=settings.lease_seconds)
         leases = Leases(settings.platform, on.store, on.clock, on.metrics, on.owner, lease, Table())
-        admitting = Admitting(on.store, catalog, Gate(catalog, parked, routes, on.clock), passing)
+        work = Chunks(
+            chunks.Wiring(
+                on.store, on.clock, on.metrics, on.life, catalog, Lookup(on.store, on.clock, orders), attempts, closer,
+                passing, places, solitude, settings.time_scale, followed, orders, leases,
+            )
+        )  # fmt: skip
+        admitting = Admitting(on.store, catalog, Gate(catalog, parked, routes, on.clock, orders), passing)
         slices = Slices(on.life, admitting, leases, passing, work, solitude)
-        yield Worker(settings.platform, on.metrics, on.taking("slices"), slices, _turns(settings))
+        yield Worker(settings.platform, on.metrics, on.taking("slices"), slices, _turns(settings), orders)
 
 
 def _for_now(settings: DeliverySettings) -> int:

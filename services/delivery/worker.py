@@ -14,6 +14,7 @@ from shared.bus.incoming import Incoming
 from shared.bus.topology import slices_queue
 from shared.flow.envelope import SlicesDue
 from shared.flow.lane import Lane
+from shared.in_force import InForce
 from shared.runtime.metrics import Metrics
 from shared.taking import Handler, Source, Taking, read
 
@@ -36,6 +37,7 @@ class Worker:
     slices: Slices
     turns: int
     """Bundles of the lane `now` that are worked at once; what comes while all are makes up the next one."""
+    orders: InForce
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes the chunks in flight and gives back the rest."""
@@ -43,13 +45,14 @@ class Worker:
             open_grouper(self._together, linger=timedelta(), in_flight=self.turns, stagger=STAGGER) as now,
             asyncio.TaskGroup() as tasks,
         ):
-            renewing = tasks.create_task(self.slices.leases.renew())
+            endless = [tasks.create_task(self.slices.leases.renew()), tasks.create_task(self.orders.run())]
             handlers: dict[Lane, Handler] = {Lane.NOW: partial(self._now, grouper=now), Lane.BULK: self._bulk}
             sources = [
                 Source(slices_queue(self.platform, lane), PREFETCH[lane], handle) for lane, handle in handlers.items()
             ]
             await self.taking.run(sources)
-            renewing.cancel()
+            for task in endless:
+                task.cancel()
         await self.slices.chunks.settled()
 
     async def _now(self, incoming: Incoming, grouper: Grouper[Message, None]) -> None:

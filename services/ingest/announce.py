@@ -33,8 +33,8 @@ class Announcer:
 
     async def announce(self, lane: Lane, sends: Sequence[Send]) -> None:
         """One bundle. Returns whether confirmed or not; an empty one is only a question."""
-        small = {one.key: tuple(route.platform for route in one.routes) for one in sends if one.small}
-        due = SendsDue(sends=tuple(one.key for one in sends if not one.small), small=small)
+        small = {one.key: tuple(route.platform for route in one.routes) for one in sends if one.goes_at_once}
+        due = SendsDue(sends=tuple(one.key for one in sends if not one.goes_at_once), small=small)
         body = due.model_dump_json(exclude_defaults=True).encode()
         try:
             with self._admission.publishing(), self._metrics.broker_seconds.labels("sends").time():

@@ -75,5 +75,24 @@ async def rotate(desk: Desk, call: Call) -> Reply:
     return Reply(HTTPStatus.CREATED, SecretMade(secret=secret))
 
 
+async def show_policy(desk: Desk, call: Call) -> Reply:
+    """What an app wants for all its sends."""
+    return Reply(HTTPStatus.OK, await desk.store.apps.policy(_named(call)))
+
+
+async def set_policy(desk: Desk, call: Call) -> Reply:
+    """What an app wants for all its sends from now on; workers take it up within seconds."""
+    await desk.store.apps.set_policy(_named(call), call.body)
+    return Reply(HTTPStatus.OK, call.body)
+
+
+def _named(call: Call) -> str:
+    """The app of the path: the operator may name any, a backend its own."""
+    app = call.path["app"]
+    if call.key.app not in ("", app):
+        raise missing(f"there is no app {app!r}")
+    return app
+
+
 def _view(app: App) -> AppView:
     return AppView(id=app.id, name=app.name, created_at=app.created_at)

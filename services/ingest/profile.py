@@ -1,15 +1,14 @@
 """What an app says about a device when it registers it."""
 
 import math
-from functools import cache
 from typing import Annotated, Any, Final
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from shared.flow.audience import Tag, User
 from shared.flow.language_tag import canonical_locale
+from shared.flow.local_time import Zone
 from shared.flow.model import Travelling
 from shared.flow.rules import CATEGORIES, Category
 from shared.flow.version import MOST_TEXT, order_of
@@ -19,17 +18,6 @@ TEXT: Final = 256
 WHOLE: Final = 2**53
 """Whole numbers beyond this are not the same in every JSON reader (RFC 8259, section 6)."""
 NO_CONTROL: Final = r"^[^\x00-\x1f\x7f]+$"
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-def _zone(value: str) -> str:
-    if value not in _zones():
-        raise PydanticCustomError("zone", "no time zone of that name, as in Europe/Berlin")
-    return value
 
 
 def _locale(value: str) -> str:
@@ -71,7 +59,6 @@ Installation = Annotated[str, StringConstraints(min_length=1, max_length=256, pa
 AttributeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 Attribute = Annotated[Any, BeforeValidator(_attribute), WithJsonSchema(_ATTRIBUTE_SCHEMA)]
 Locale = Annotated[str, StringConstraints(max_length=35), AfterValidator(_locale)]
-Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
 Version = Annotated[str, StringConstraints(max_length=MOST_TEXT), AfterValidator(_version)]
 
 

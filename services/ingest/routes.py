@@ -11,6 +11,7 @@ from services.ingest import (
     exporting,
     hygiene,
     importing,
+    orders,
     rules,
     segments,
     sends,
@@ -22,6 +23,7 @@ from services.ingest.call import LARGE_BODY, Endpoint
 from services.ingest.doors.gorush import push as gorush
 from services.ingest.doors.gorush.request import Push, Pushed
 from services.ingest.outcome_routes import OUTCOME_ENDPOINTS
+from shared.flow.policy import Policy
 from shared.flow.rules import Rules
 from shared.flow.segment import Segment, SegmentContent
 from shared.flow.send import SendRequest
@@ -42,6 +44,15 @@ APP_ENDPOINTS: Final = (
         "POST", "/v1/apps/{app}/secrets/{kind}", apps.rotate, OPERATOR,
         "Make a new secret of the kind app or client; the one before it stays valid until the next",
         {HTTPStatus.CREATED: apps.SecretMade}, drawn=True,
+    ),
+    Endpoint(
+        "GET", "/v1/apps/{app}/policy", apps.show_policy, EITHER, "Show what an app wants for all its sends",
+        {HTTPStatus.OK: Policy},
+    ),
+    Endpoint(
+        "PUT", "/v1/apps/{app}/policy", apps.set_policy, EITHER,
+        "Replace what an app wants for all its sends: quiet hours; what is left out is off", {HTTPStatus.OK: Policy},
+        request=Policy,
     ),
 )  # fmt: skip
 
@@ -217,6 +228,28 @@ TEMPLATE_ENDPOINTS: Final = (
     ),
 )  # fmt: skip
 
+ORDER_ENDPOINTS: Final = (
+    Endpoint(
+        "PUT", "/v1/sends/{send}", orders.replace, BACKEND,
+        "Replace a scheduled send that has not begun by another one", {HTTPStatus.OK: sends.SendView},
+        request=SendRequest, conflicts=True, body_limit=LARGE_BODY,
+    ),
+    Endpoint(
+        "POST", "/v1/sends/{send}:cancel", orders.cancel, BACKEND,
+        "Call a send off, also half-way: what was not sent is counted as cancelled", {HTTPStatus.OK: sends.SendView},
+        conflicts=True,
+    ),
+    Endpoint(
+        "POST", "/v1/sends/{send}:pause", orders.pause, BACKEND,
+        "Begin nothing more of a send until it is resumed; its deadline stays", {HTTPStatus.OK: sends.SendView},
+        conflicts=True,
+    ),
+    Endpoint(
+        "POST", "/v1/sends/{send}:resume", orders.resume, BACKEND, "Go on with a paused send",
+        {HTTPStatus.OK: sends.SendView}, conflicts=True,
+    ),
+)  # fmt: skip
+
 ENDPOINTS: Final = (
     *APP_ENDPOINTS,
     *VARIANT_ENDPOINTS,
@@ -227,5 +260,6 @@ ENDPOINTS: Final = (
     *SEND_ENDPOINTS,
     *TEMPLATE_ENDPOINTS,
     *DOOR_ENDPOINTS,
+    *ORDER_ENDPOINTS,
     *OUTCOME_ENDPOINTS,
 )

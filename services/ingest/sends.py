@@ -16,6 +16,7 @@ from shared.flow.audience import NAMED_INLINE
 from shared.flow.identity import SEND_ID, new_send_id, send_key
 from shared.flow.lane import Lane
 from shared.flow.model import Travelling
+from shared.flow.order import Order, Standing
 from shared.flow.report import Report, State
 from shared.flow.send import Problem, Route, Send, SendRequest
 from shared.providers.registry import check_message
@@ -34,6 +35,7 @@ class SendAccepted(Travelling):
     state: Literal["accepted"] = "accepted"
     lane: Lane
     accepted_at: datetime
+    begins_at: datetime | None = Field(default=None, description="when it will begin, if it is scheduled")
     deadline: datetime
 
 
@@ -53,8 +55,13 @@ class SendLine(Travelling):
     lane: Lane
     source: Literal["http", "amqp"]
     accepted_at: datetime
+    begins_at: datetime | None = Field(
+        default=None, description="when it begins or began, if it was scheduled; the next time, if it repeats"
+    )
     deadline: datetime
     dry_run: bool = Field(default=False, description="it goes through everything and reaches nobody")
+    order: Order | None = Field(default=None, description="`paused` or `cancelled`, if that was ordered")
+    order_why: str | None = Field(default=None, description="`canary`, if too many of its sample failed")
 
 
 class SendView(SendLine):
@@ -105,13 +112,16 @@ async def place(desk: Desk, app: str, request: SendRequest, size: int, id_: str)
         if never_written(error):
             raise
         raise outcome_unknown(send.id) from error
-    return SendAccepted(id=send.id, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline)
+    return SendAccepted(
+        id=send.id, lane=send.lane, accepted_at=send.accepted_at, begins_at=send.begins_at, deadline=send.deadline
+    )
 
 
 async def show(desk: Desk, call: Call) -> Reply:
     """One send."""
     send = await the_send(desk, call.app, call.path["send"])
-    return Reply(HTTPStatus.OK, view_of(send, await desk.reports.of(send)))
+    standing = await desk.store.orders.get(send.key)
+    return Reply(HTTPStatus.OK, view_of(send, await desk.reports.of(send), standing, desk.now()))
 
 
 async def show_all(desk: Desk, call: Call) -> Reply:
@@ -121,8 +131,11 @@ async def show_all(desk: Desk, call: Call) -> Reply:
     found = await desk.store.sends.latest(call.app, page.limit + 1, before)
     shown = found[: page.limit]
     states = await desk.reports.states(shown)
+    orders = await desk.store.orders.of(one.key for one in shown)
     more = write_cursor(shown[-1]) if len(found) > page.limit else None
-    return Reply(HTTPStatus.OK, SendList(sends=tuple(_line(one, states[one.key]) for one in shown), next=more))
+    now = desk.now()
+    lines = tuple(_line(one, states[one.key], orders.get(one.key), now) for one in shown)
+    return Reply(HTTPStatus.OK, SendList(sends=lines, next=more))
 
 
 async def the_send(desk: Desk, app: str, wanted: str) -> Send:
@@ -156,13 +169,19 @@ async def _accepted(desk: Desk, app: str, request: SendRequest, id_: str) -> Sen
     return send
 
 
-def view_of(send: Send, report: Report) -> SendView:
-    """A send and what became of it."""
-    return SendView(**_line(send, report.state).model_dump(), problems=send.problems, report=report)
+def view_of(send: Send, report: Report, standing: Standing | None = None, now: datetime | None = None) -> SendView:
+    """A send and what became of it; without `now`, as it stands once it has begun."""
+    line = _line(send, report.state, standing, now)
+    return SendView(**line.model_dump(), problems=send.problems, report=report)
 
 
-def _line(send: Send, state: State) -> SendLine:
+def _line(send: Send, state: State, standing: Standing | None, now: datetime | None) -> SendLine:
+    begins = send.begins_at
+    if now is not None and send.request.repeat is not None:
+        begins = send.request.repeat.after(now) or begins
+    waits = state == "accepted" and now is not None and begins is not None and begins > now
     return SendLine(
-        id=send.id, state=state, lane=send.lane, source=send.source,
-        accepted_at=send.accepted_at, deadline=send.deadline, dry_run=send.request.dry_run,
+        id=send.id, state="scheduled" if waits else state, lane=send.lane, source=send.source,
+        accepted_at=send.accepted_at, begins_at=begins, deadline=send.deadline, dry_run=send.request.dry_run,
+        order=standing.order if standing else None, order_why=(standing.why or None) if standing else None,
     )  # fmt: skip

@@ -9,7 +9,9 @@ from typing import Final
 import structlog
 
 from services.planner.door import Door, Read, answer, may_reply
+from services.planner.orders_taken import OrdersTaken
 from services.planner.publishing import Publishing
+from services.planner.told import Told
 from shared.bus.bundle import Grouper, open_grouper
 from shared.bus.connection import Bus
 from shared.bus.errors import BusError
@@ -38,6 +40,7 @@ class Commands:
     taking: Taking
     door: Door
     publishing: Publishing
+    orders: OrdersTaken
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes what is in hand."""
@@ -71,11 +74,15 @@ class Commands:
 
     async def _message(self, incoming: Incoming, grouper: Grouper[Send, bool]) -> None:
         read = await self.door.read(incoming)
-        known = await asyncio.gather(*(self._store(one, grouper) for one in read))
-        said = await self._answers(read, known)
-        for one, told in zip(read, said, strict=True):
+        sends = [one for one in read if isinstance(one, Read)]
+        known = await asyncio.gather(*(self._store(one, grouper) for one in sends))
+        answers = await self._answers(sends, known)
+        for one, told in zip(sends, answers, strict=True):
             await self._results(one, told)
-        await self._reply(incoming, read[0].send.app, said)
+        ordered = await self.orders.carry_out([one for one in read if isinstance(one, Told)])
+        first, second = iter(answers), iter(ordered)
+        said = [next(first) if isinstance(one, Read) else next(second) for one in read]
+        await self._reply(incoming, read[0].app, said)
         await incoming.ack()
 
     async def _store(self, read: Read, grouper: Grouper[Send, bool]) -> bool:
@@ -110,7 +117,7 @@ class Commands:
         body = json.dumps(told[0] if len(told) == 1 else {"v": 1, "answers": told}).encode()
         try:
             await self.bus.publish(
-                DEFAULT, incoming.reply_to, body, correlation_id=incoming.correlation_id, persistent=False
+                DEFAULT, incoming.reply_to or "", body, correlation_id=incoming.correlation_id, persistent=False
             )
         except BusError as error:
-            log.info("not_answered", app=app, error=type(error).__name__)
+            log.info("not_answered", error=type(error).__name__)

@@ -25,6 +25,8 @@ class Fed:
     slices: dict[str, list[Slice]]
     chunks: dict[str, list[int]]
     """How many chunks the first n slices have, by n."""
+    most: dict[str, int] = field(default_factory=dict)
+    """How many slices may be released as long as the canary was not judged; else all."""
     recorded: Counter[str] = field(default_factory=Counter)
     news_at: float = field(default_factory=time.monotonic)
 
@@ -38,7 +40,18 @@ class Fed:
 
     def waiting(self, variant: str, released: int, most: int) -> list[Slice]:
         """The next slices to release, at most so many."""
-        return self.slices[variant][released : released + most]
+        return self.slices[variant][released : min(released + most, self.may(variant))]
+
+    def may(self, variant: str) -> int:
+        """How many of its slices may be on the bus or done."""
+        return self.most.get(variant, len(self.slices[variant]))
+
+    def sampled(self, released: dict[str, int]) -> bool:
+        """Whether everything that may be released is, and has a record."""
+        return all(
+            released.get(one, 0) >= self.may(one) and not self.outstanding(one, released.get(one, 0))
+            for one in self.slices
+        )
 
     def rests(self, released: dict[str, int]) -> bool:
         """Whether nothing is on the bus."""
@@ -94,6 +107,7 @@ class Credit:
                 await self._count(entry.key, fed)
         elif time.monotonic() - fed.news_at > COUNTED_ANEW:
             await self._count(entry.key, fed)
+        fed.most = {} if entry.judged else {one.variant: one.sample for one in fed.plan.routes if one.sample}
         return fed
 
     async def _count(self, key: str, fed: Fed) -> None:

@@ -11,11 +11,12 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
+from services.planner.told import Told, id_for, told
 from shared.bus.incoming import Incoming
 from shared.bus.topology import EXTERNAL
 from shared.flow.accept import accept, lists_of, unread
 from shared.flow.answer import CommandAnswer
-from shared.flow.identity import APP_ID, SEND_ID, send_key
+from shared.flow.identity import APP_ID, send_key
 from shared.flow.send import Command, Problem, Send, SendRequest
 from shared.providers.registry import check_message, problems_of
 from shared.referring import said_in_full
@@ -47,6 +48,11 @@ class Read:
     check_only: bool = False
     """It asks only whether it is valid: nothing is stored."""
 
+    @property
+    def app(self) -> str:
+        """The app whose send it is."""
+        return self.send.app
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -60,7 +66,7 @@ class Door:
     by_user: bool
     """Trust the broker's user, `backend-<app>`, instead of a signature."""
 
-    async def read(self, incoming: Incoming) -> list[Read]:
+    async def read(self, incoming: Incoming) -> list[Read | Told]:
         """Every command of a message. Raises `Unreadable`."""
         if len(incoming.body) > MOST_BYTES:
             message = f"the body has more than {MOST_BYTES:,} bytes"
@@ -68,7 +74,7 @@ class Door:
         commands = unpacked(incoming.body)
         app = named_app(commands)
         await self._authenticate(app, incoming)
-        return [await self._one(app, one) for one in commands]
+        return [told(app, one) if "do" in one else await self._one(app, one) for one in commands]
 
     async def _authenticate(self, app: str, incoming: Incoming) -> None:
         if self.by_user:
@@ -139,12 +145,6 @@ def named_app(commands: list[dict[str, Any]]) -> str:
         message = "every command names the app, the same in one message"
         raise Unreadable(message)
     return app
-
-
-def id_for(raw: dict[str, Any], print_: str) -> str:
-    """The id under which a rejected command is stored: its own, or one that follows from its content."""
-    given = raw.get("id")
-    return given if isinstance(given, str) and SEND_ID.fullmatch(given) else f"rejected-{print_}"
 
 
 def _marked(send: Send, print_: str) -> Send:

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -13,8 +14,10 @@ from pydantic import ValidationError
 from services.planner.bulkheads import Bulkheads
 from services.planner.credit import Credit, Fed
 from services.planner.feeding import Candidate, choose
+from services.planner.judging import Judging
 from services.planner.lookout import MOST, Lookout
 from services.planner.publishing import Publishing
+from services.planner.spreading import next_step
 from shared.bus.connection import Bus
 from shared.bus.errors import BusError, QueueMissing
 from shared.bus.topology import RESULTS, slices_queue
@@ -22,6 +25,8 @@ from shared.flow.envelope import ChunksDone, SliceDue
 from shared.flow.identity import split_send_key
 from shared.flow.lane import Lane
 from shared.flow.plan import CHUNKS_IN_A_SLICE
+from shared.in_force import InForce
+from shared.runtime.clock import Time
 from shared.store.connection import Store
 from shared.store.errors import StoreAway
 from shared.store.schedule import Scheduled
@@ -59,10 +64,20 @@ class _Queue:
 class Feeder:
     """Lives as long as the process. Two of them never release the same slice: the store decides who moves on."""
 
-    def __init__(
-        self, store: Store, bus: Bus, publishing: Publishing, slices_per_worker: int, most: int = MOST
+    def __init__(  # noqa: PLR0913, PLR0917  # what feeding stands on
+        self,
+        store: Store,
+        bus: Bus,
+        publishing: Publishing,
+        slices_per_worker: int,
+        orders: InForce,
+        clock: Time,
+        most: int = MOST,
     ) -> None:
         self._store = store
+        self._clock = clock
+        self._judging = Judging(store, clock, publishing)
+        self._orders = orders
         self._bus = bus
         self._publishing = publishing
         self._window = slices_per_worker * CHUNKS_IN_A_SLICE
@@ -104,7 +119,7 @@ class Feeder:
 
     async def feed(self) -> None:
         """One look: releases what the windows have room for."""
-        entries = await self._lookout.entries()
+        entries = await self._lookout.entries(self._orders.keys())
         self._credit.keep(entries)
         found: list[_Queue] = []
         for entry in entries.values():
@@ -115,9 +130,22 @@ class Feeder:
                 await self._store.schedule.released_all(entry.key)
             elif self._lookout.crowded and entry.begun and fed.rests(entry.released):
                 await self._store.schedule.rests(entry)
+            if fed.most and fed.sampled(entry.released):
+                await self._judging.look(entry, fed.plan)
+                continue
+            if fed.plan.pace is not None:
+                await self._spread(entry, fed, self._clock.scaled(timedelta(seconds=fed.plan.pace)))
+                continue
             found += [_Queue(entry, variant, fed, entry.released.get(variant, 0)) for variant in fed.slices]
         if found:
             await self._feed(found)
+
+    async def _spread(self, entry: Scheduled, fed: Fed, each: timedelta) -> None:
+        """As many slices as their time has come for."""
+        step = next_step(entry, fed, self._clock.now(), each, self._window)
+        if step is not None:
+            one = _Queue(entry, step.variant, fed, entry.released.get(step.variant, 0))
+            await self._release(one, fed.platform(step.variant), [found.id for found in step.slices], step.paced)
 
     async def _feed(self, queues: list["_Queue"]) -> None:
         """By platform and lane; a variant that is fed apart has a window of its own, and takes no room from others."""
@@ -146,13 +174,16 @@ class Feeder:
         if chosen:
             self._served[group] = split_send_key(next(reversed(chosen)))[0]
 
-    async def _release(self, one: "_Queue", platform: str, slices: list[str]) -> None:
+    async def _release(
+        self, one: "_Queue", platform: str, slices: list[str], paced: tuple[float, float] | None = None
+    ) -> None:
         """Moves the release on in the store first; a crash before the publish leaves it to the sweep."""
         after = one.released + len(slices)
-        if await self._store.schedule.release(one.entry.key, one.variant, one.released, after):
+        if await self._store.schedule.release(one.entry.key, one.variant, one.released, after, paced):
             lane = one.entry.lane
             await self._publishing.slices([(platform, lane, SliceDue(id=id_)) for id_ in slices], bundled=False)
-        self._woken.set()
+        if paced is None:
+            self._woken.set()
 
     async def _live_workers(self, platform: str, lane: Lane) -> int:
         """Consumers of the platform's queue, at least one: what is fed before a worker is up waits for it."""

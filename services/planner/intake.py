@@ -42,9 +42,11 @@ class Intake:
         due = read(SendsDue, incoming)
         known = [(lane, key, platforms) for key, platforms in due.small.items()]
         sends = (await self.store.sends.many(due.sends)).values() if due.sends else ()
-        await self._release(known + [(one.lane, one.key, _platforms(one)) for one in sends if one.small])
+        await self._release(known + [(one.lane, one.key, _platforms(one)) for one in sends if one.goes_at_once])
         for send in sends:
-            if not (send.small or send.problems or await self._planned(send)):
+            if send.begins_at is not None:
+                await self.store.schedule.add(send, send.begins_at, self.planning.patience)
+            elif not (send.small or send.problems or await self._planned(send)):
                 await self.publishing.sends_later(send.lane, send.key)
         await incoming.ack()
 

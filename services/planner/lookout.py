@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,14 +36,14 @@ class Lookout:
     """Whether the last look left sends out."""
     _crowds: dict[Lane, _Crowd] = field(default_factory=dict)
 
-    async def entries(self) -> dict[str, Scheduled]:
-        """By key: the sends with slices that are on the bus, and those that wait, at most so many of them."""
+    async def entries(self, without: Collection[str] = ()) -> dict[str, Scheduled]:
+        """By key, but for some: sends with slices that are on the bus, and those that wait, at most so many of them."""
         self.crowded = False
-        found = [one for lane in Lane for one in await self._of(lane)]
-        return {one.key: one for one in found}
+        found = [one for lane in Lane for one in await self._of(lane, without)]
+        return {one.key: one for one in found if one.key not in without}
 
-    async def _of(self, lane: Lane) -> list[Scheduled]:
-        found = await self.store.schedule.unreleased(lane, self.most + 1)
+    async def _of(self, lane: Lane, without: Collection[str]) -> list[Scheduled]:
+        found = await self.store.schedule.unreleased(lane, self.most + 1, without)
         if len(found) <= self.most:
             self._crowds.pop(lane, None)
             return found

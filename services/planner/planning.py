@@ -1,15 +1,15 @@
 """Makes the plan of a send that is not small: inserted once, before anything is published."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
-from shared.flow.limiting import chunk_size
-from shared.flow.plan import Plan, PlannedRoute, cut_lists, cut_range
-from shared.flow.send import Route, Send
+from shared.flow.canary import sampled_lists, sampled_range, share_of
+from shared.flow.limiting import chunk_size, spread
+from shared.flow.plan import CHUNKS_IN_A_SLICE, Plan, PlannedRoute, cut_lists, cut_range
+from shared.flow.send import EXCLUDED, Route, Send
 from shared.runtime.clock import Clock
 from shared.store.connection import Store
 from shared.store.survey import ENOUGH, SAMPLES, sample
@@ -18,6 +18,14 @@ EXAMINED_FOR_ONE: Final = 40
 """So many devices looked at cost a chunk about what one notification does: 20,000 in a chunk take some 50 ms."""
 
 log = structlog.get_logger()
+
+
+class Extent(NamedTuple):
+    """How much there is of one variant: list parts of these lengths, or about so many devices under this look."""
+
+    lengths: tuple[int, ...] | None = None
+    devices: int = 0
+    look: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +44,43 @@ class Planning:
         if plan is not None and await self.store.reports.is_told(send.key):
             return plan  # finished and off the schedule: a wake-up that came very late
         if plan is None:
-            routes = tuple([await self._route(send, route) for route in send.routes])
+            rate = send.request.per_minute
+            size, pace = (self.chunk_size, None) if rate is None else spread(self.chunk_size, rate)
+            routes = await self._routes(send, size)
             plan = await self.store.plans.insert(
                 Plan(
                     key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at,
-                    deadline=send.deadline, routes=routes, dry_run=send.request.dry_run,
+                    deadline=send.deadline, routes=routes, pace=pace, dry_run=send.request.dry_run,
                 )
             )  # fmt: skip
             log.info("planned", send=send.key, chunks=plan.chunks, slices=sum(len(r.chunks) for r in plan.routes))
         await self.store.schedule.add(send, self.clock.now() + self.patience, self.patience)
+        if send.begins_at is not None:
+            await self.store.schedule.feed(send.key)
         return plan
 
-    async def _route(self, send: Send, route: Route) -> PlannedRoute:
-        _, rate = (await self.store.variants.limits([route.variant])).get(route.variant, (0, None))
-        size = chunk_size(self.chunk_size, rate)
-        lengths = _lengths(send, route)
-        if lengths is not None:
-            pieces, chunks = cut_lists(lengths, size)
-            return PlannedRoute(variant=route.variant, platform=route.platform, pieces=pieces, chunks=chunks)
-        if send.request.audience.narrowed:
-            return await self._narrowed(send, route, size)
-        estimate = await self._estimate(send, route)
-        bounds, chunks = cut_range(estimate, size)
-        return PlannedRoute(variant=route.variant, platform=route.platform, bounds=bounds, chunks=chunks)
+    async def _routes(self, send: Send, usual: int) -> tuple[PlannedRoute, ...]:
+        """Each variant cut into slices; how many devices there are is known of all of them first."""
+        limits = await self.store.variants.limits(route.variant for route in send.routes)
+        found = [(route, await self._extent(send, route)) for route in send.routes]
+        listed = sum(sum(lengths) for name, lengths in send.lists.items() if not name.startswith(EXCLUDED))
+        total = listed + sum(extent.devices for _, extent in found)
+        share = share_of(send.request.canary, total) if send.request.canary is not None else None
+        spread_out = send.request.per_minute is not None
+        return tuple(
+            _cut(route, extent, usual if spread_out else chunk_size(usual, limits.get(route.variant, (0, None))[1]),
+                 1 if spread_out else CHUNKS_IN_A_SLICE, share)  # of what is spread, each chunk has a moment of its own
+            for route, extent in found
+        )  # fmt: skip
 
-    async def _narrowed(self, send: Send, route: Route, size: int) -> PlannedRoute:
-        """A scan under a filter: where few fit of many that are looked at, a chunk is for fewer devices."""
+    async def _extent(self, send: Send, route: Route) -> Extent:
+        """How much there is of one variant. Where few fit of many that are looked at, a chunk is for fewer devices."""
+        if send.walks_lists:
+            return Extent(lengths=tuple(send.lists.get(send.list_for(route.variant), ())))
+        if not send.request.audience.narrowed:
+            return Extent(devices=await self._estimate(send, route))
         found = await self.store.survey.of(send.app, route.variant, send.request.audience, send.key)
-        bounds, chunks = cut_range(max(found.matched, found.examined // EXAMINED_FOR_ONE), size)
-        return PlannedRoute(
-            variant=route.variant, platform=route.platform, bounds=bounds, chunks=chunks, look=found.look
-        )
+        return Extent(devices=max(found.matched, found.examined // EXAMINED_FOR_ONE), look=found.look)
 
     async def _estimate(self, send: Send, route: Route) -> int:
         """About how many devices the scan of a variant finds, from counting a sample of the shard range."""
@@ -78,6 +92,17 @@ class Planning:
         return await self.store.devices.total(send.app, route.variant, send.request.audience)
 
 
-def _lengths(send: Send, route: Route) -> Sequence[int] | None:
-    """The lengths of the stored parts that this route walks, or None if it scans the registry."""
-    return send.lists.get(send.list_for(route.variant), ()) if send.walks_lists else None
+def _cut(route: Route, extent: Extent, size: int, in_a_slice: int, share: float | None) -> PlannedRoute:
+    """One variant, with a sample of its own if there is a canary."""
+    named, sample = {"variant": route.variant, "platform": route.platform}, 0
+    if extent.lengths is None:
+        if share is None:
+            bounds, chunks = cut_range(extent.devices, size, in_a_slice)
+        else:
+            bounds, chunks, sample = sampled_range(extent.devices, share, size, in_a_slice)
+        return PlannedRoute(**named, bounds=bounds, chunks=chunks, sample=sample, look=extent.look)
+    if share is None:
+        pieces, chunks = cut_lists(extent.lengths, size, in_a_slice)
+    else:
+        pieces, chunks, sample = sampled_lists(extent.lengths, share, size, in_a_slice)
+    return PlannedRoute(**named, pieces=pieces, chunks=chunks, sample=sample)

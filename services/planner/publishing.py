@@ -1,5 +1,6 @@
 """Puts slices, wake-ups and results on the bus, bundled."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from shared.flow.lane import Lane
 from shared.runtime.metrics import Metrics
 
 BUNDLE: Final = MOST
+AT_ONCE: Final = 20
+"""Messages that wait for their confirm together."""
 LATER: Final = timedelta(seconds=5)
 
 
@@ -34,11 +37,15 @@ class Publishing:
             queues[platform, lane].append(one)
         for (platform, lane), slices in queues.items():
             size = BUNDLE if bundled else 1
-            for start in range(0, len(slices), size):
-                some = slices[start : start + size]
-                body = SlicesDue(slices=tuple(some)).model_dump_json(exclude_defaults=True)
-                await self.bus.publish(DEFAULT, slices_queue(platform, lane), body.encode())
-                self.metrics.slices_published.labels(platform, lane).inc(len(some))
+            bundles = [slices[start : start + size] for start in range(0, len(slices), size)]
+            for start in range(0, len(bundles), AT_ONCE):
+                some = bundles[start : start + AT_ONCE]
+                await asyncio.gather(*(self._bundle(platform, lane, one) for one in some))
+
+    async def _bundle(self, platform: str, lane: Lane, slices: Sequence[SliceDue]) -> None:
+        body = SlicesDue(slices=tuple(slices)).model_dump_json(exclude_defaults=True)
+        await self.bus.publish(DEFAULT, slices_queue(platform, lane), body.encode())
+        self.metrics.slices_published.labels(platform, lane).inc(len(slices))
 
     async def sends(self, lane: Lane, keys: Sequence[str]) -> None:
         """Wakes a planner for these sends."""

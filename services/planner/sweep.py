@@ -12,22 +12,19 @@ from typing import Final
 
 import structlog
 
-from services.planner.counting import Counting
-from services.planner.mending import LONGEST, Debt, Open, next_look, still_open, to_publish
-from services.planner.planning import Planning
-from services.planner.publishing import Publishing
+from services.planner.looking import Looking
 from shared.bus.errors import BusError
-from shared.flow.plan import Plan, own_plan
 from shared.flow.report import settled
-from shared.flow.send import CLOSING_GRACE, Send
+from shared.flow.send import Send
 from shared.runtime.clock import Clock
 from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
 from shared.store.errors import StoreAway
-from shared.store.schedule import Scheduled
 
 EVERY: Final = timedelta(seconds=5)
+DUE_EVERY: Final = timedelta(seconds=1)
+"""How late a look may be: one read of the store, mostly of nothing."""
 LEAST_AGE: Final = timedelta(seconds=5)
 """Never scaled: a send younger than this is most likely still on its way."""
 LATE: Final = timedelta(minutes=2)
@@ -35,8 +32,6 @@ LATE: Final = timedelta(minutes=2)
 first look waits. No insert is tried for longer than this."""
 LEAST_WAIT: Final = timedelta(seconds=2)
 """Never scaled: what is on its way is not published a second time sooner."""
-CLOSE_AGAIN: Final = timedelta(seconds=1)
-"""After closing, until what was closed is visible with majority."""
 START: Final = timedelta(days=29)
 """How far back the first sweep of all looks; no send lives longer."""
 PAGE: Final = 1000
@@ -54,18 +49,19 @@ class Sweep:
     clock: Clock
     metrics: Metrics
     life: Life
-    planning: Planning
-    publishing: Publishing
-    counting: Counting
+    looking: Looking
     age: timedelta
     """How old a send is when it is looked at, before the time scale."""
 
     async def run(self) -> None:
         """Sweeps until the process is asked to stop."""
         first = max(self.clock.scaled(self.age), LEAST_AGE)
-        while await self.life.pause(max(self.clock.scaled(EVERY), timedelta(milliseconds=500))):
-            await self._unharmed(lambda: self.accepted("accepted", first))
-            await self._unharmed(lambda: self.accepted("late", LATE))
+        swept_at = self.clock.now()
+        while await self.life.pause(max(self.clock.scaled(DUE_EVERY), timedelta(milliseconds=500))):
+            if self.clock.now() - swept_at >= self.clock.scaled(EVERY):
+                swept_at = self.clock.now()
+                await self._unharmed(lambda: self.accepted("accepted", first))
+                await self._unharmed(lambda: self.accepted("late", LATE))
             await self._unharmed(self.scheduled)
 
     async def _unharmed(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -77,11 +73,6 @@ class Sweep:
         except Exception:
             log.exception("sweep_failed")
 
-    @property
-    def patience(self) -> timedelta:
-        """How long something may lie before it is looked at again."""
-        return max(self.clock.scaled(self.age), LEAST_WAIT)
-
     async def accepted(self, mark: str, age: timedelta) -> None:
         """Moves a watermark on over the sends that are so old by now; the open ones go on the schedule."""
         until = self.clock.now() - age
@@ -91,7 +82,7 @@ class Sweep:
             after = page_end([at for at, _ in page], until)
             sends = [send for at, send in page if send is not None and at <= after]
             for send in await self._unsettled(sends):
-                await self.store.schedule.add(send, self.clock.now(), self.patience)
+                await self.store.schedule.add(send, self.clock.now(), self.looking.patience)
                 self.metrics.swept.labels("send").inc()
             if not await self.store.schedule.sweep_on(mark, before, after) or after == until:
                 return
@@ -113,62 +104,7 @@ class Sweep:
             entry = await self.store.schedule.due(self.clock.now(), LEASE)
             if entry is None:
                 return
-            await self._unharmed(partial(self.look, entry))
-
-    async def look(self, entry: Scheduled) -> None:
-        """One send: finished, to be closed, or to be helped on."""
-        send = await self.store.sends.get(entry.key)
-        if send is None:
-            await self.store.schedule.remove(entry.key)
-            return
-        now = self.clock.now()
-        closes_at = send.deadline + self.clock.scaled(CLOSING_GRACE)
-        plan = await self._plan(send, late=now >= closes_at)
-        recorded = await self.store.records.recorded_members(send.key)
-        debts = [Debt(*one) for one in await self.store.records.debts(send.key)]
-        open_ = still_open(plan, recorded, debts)
-        if not open_:
-            await self._finish(send, entry, len(recorded))
-        elif now >= closes_at:
-            await self.counting.close(send, plan, open_)
-            await self.store.schedule.check_again(entry, now + CLOSE_AGAIN, entry.wait, len(recorded))
-        else:
-            await self._help(send, plan, entry, open_, len(recorded), closes_at)
-
-    async def _plan(self, send: Send, *, late: bool) -> Plan:
-        plan = own_plan(send) if send.small else await self.store.plans.get(send.key)
-        if plan is not None:
-            return plan
-        self.metrics.swept.labels("plan").inc()
-        return await (self.counting.unplanned(send) if late else self.planning.plan(send))
-
-    async def _finish(self, send: Send, entry: Scheduled, recorded: int) -> None:
-        """Everything has a record. A report that is not final yet, or was never told, is derived again."""
-        if await self.store.reports.is_told(send.key):
-            await self.store.schedule.remove(send.key)
-            return
-        await self.publishing.again(send.lane, send.key)
-        self.metrics.swept.labels("report").inc()
-        if send.small:
-            await self.store.schedule.remove(send.key)
-        else:
-            await self.store.schedule.check_again(entry, self.clock.now() + self.patience, entry.wait, recorded)
-
-    async def _help(
-        self, send: Send, plan: Plan, entry: Scheduled, open_: Open, recorded: int, closes_at: datetime
-    ) -> None:
-        """Publishes again what lies still; a send that moves on is left alone but for retries that are late."""
-        now, moving = self.clock.now(), recorded > entry.seen
-        wanted = Open((), open_.debts) if moving else open_
-        due = to_publish(plan, wanted, None if send.small else entry.released, now, self.patience)
-        await self.publishing.slices([(platform, send.lane, one) for platform, one in due], bundled=send.small)
-        self.metrics.swept.labels("slice").inc(len(due))
-        if due:
-            log.info("swept", send=send.key, slices=len(due), moving=moving)
-        longest = self.clock.scaled(LONGEST)
-        again = next_look(open_, now, min(entry.wait, longest), self.patience, closes_at)
-        wait = self.patience if moving else min(entry.wait * 2, longest)
-        await self.store.schedule.check_again(entry, again, wait, recorded)
+            await self._unharmed(partial(self.looking.look, entry))
 
 
 def page_end(moments: Sequence[datetime], until: datetime) -> datetime:

@@ -4,17 +4,24 @@ import asyncio
 import time
 from datetime import timedelta
 
+from services.planner.calling_off import CallingOff
 from services.planner.commands import Commands
 from services.planner.counting import Counting
 from services.planner.door import Door
 from services.planner.dropping import Dropping
 from services.planner.feeder import Feeder
 from services.planner.intake import Intake
+from services.planner.looking import Looking
+from services.planner.orders_taken import OrdersTaken
 from services.planner.planning import Planning
 from services.planner.publishing import Publishing
+from services.planner.recurring import Recurring
 from services.planner.settings import PlannerSettings
 from services.planner.sweep import LEAST_WAIT, Sweep
+from shared.editing import Editing
 from shared.foundation import Foundation, open_foundation
+from shared.in_force import InForce
+from shared.ordering import Ordering
 from shared.roster import Rosters
 from shared.runtime.metrics import Metrics
 from shared.runtime.start import Process
@@ -33,17 +40,24 @@ async def run(on: Foundation, settings: PlannerSettings) -> None:
     age = timedelta(seconds=settings.sweep_seconds)
     publishing = Publishing(on.bus, on.metrics, settings.time_scale)
     planning = Planning(on.store, on.clock, settings.chunk_size, max(on.clock.scaled(age), LEAST_WAIT))
-    feeder = Feeder(on.store, on.bus, publishing, settings.slices_per_worker)
+    orders = InForce(on.store)
+    await on.life.reach("store", orders.refresh)
+    feeder = Feeder(on.store, on.bus, publishing, settings.slices_per_worker, orders, on.clock)
     intake = Intake(on.store, on.taking("sends"), planning, publishing, feeder)
     rosters = Rosters(on.store.variants, on.store.rules, time.monotonic)
     terms = TermsBook(on.store, on.clock)
     door = Door(on.store.apps, on.store.templates, rosters, terms, on.clock, settings.amqp_users)
-    commands = Commands(on.store, on.bus, on.metrics, on.taking("commands"), door, publishing)
+    taken = OrdersTaken(Ordering(on.store, on.clock), Editing(on.store, rosters, terms, on.clock), publishing)
+    commands = Commands(on.store, on.bus, on.metrics, on.taking("commands"), door, publishing, taken)
     counting = Counting(on.store, on.clock, on.metrics, publishing)
     dropping = Dropping(on.store, on.clock, counting, on.taking("drops"))
-    sweep = Sweep(on.store, on.clock, on.metrics, on.life, planning, publishing, counting, age)
+    calling_off = CallingOff(on.store, on.clock, counting, on.owner)
+    patience = max(on.clock.scaled(age), LEAST_WAIT)
+    recurring = Recurring(on.store, on.clock, rosters)
+    looking = Looking(on.store, on.clock, on.metrics, planning, publishing, counting, calling_off, recurring, patience)
+    sweep = Sweep(on.store, on.clock, on.metrics, on.life, looking, age)
     async with asyncio.TaskGroup() as tasks:
-        endless = [tasks.create_task(feeder.run()), tasks.create_task(feeder.listen())]
+        endless = [tasks.create_task(part) for part in (feeder.run(), feeder.listen(), orders.run())]
         draining = [tasks.create_task(part.run()) for part in (intake, commands, sweep, dropping)]
         await asyncio.wait(draining)
         for task in endless:

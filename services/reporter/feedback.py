@@ -49,6 +49,13 @@ class Feedback:
         id_ = f"{send}/rejected{mark and f'/{mark}'}"
         await self._tell(app, "send", [SendEvent(id=id_, send=send, state="rejected", errors=problems)])
 
+    async def paused(self, key: str, why: str, report: Report | None) -> None:
+        """A send paused by itself; whoever looks after it decides what follows."""
+        app, send = split_send_key(key)
+        await self._tell(
+            app, "send", [SendEvent(id=f"{send}/paused", send=send, state="paused", why=why, report=report)]
+        )
+
     async def _tell(self, app: str, kind: Literal["chunk", "send"], events: Sequence[ChunkEvent | SendEvent]) -> None:
         for start in range(0, len(events), BUNDLE):
             bundle = Events(kind=kind, events=tuple(events[start : start + BUNDLE]))

@@ -14,6 +14,7 @@ from shared.bus.incoming import Incoming
 from shared.bus.topology import results_queue
 from shared.flow.envelope import ChunksDone, SmallSend
 from shared.flow.lane import Lane
+from shared.flow.order import Order
 from shared.flow.record import Part
 from shared.flow.report import own_report, settled
 from shared.store.connection import Store
@@ -98,6 +99,9 @@ class Hearing:
         if send.problems:
             await self.feedback.rejected(key, send.problems)
             return
+        standing = await self.store.orders.get(key)
+        if standing is not None and standing.order is Order.PAUSED and standing.why:
+            await self.feedback.paused(key, standing.why, await self.store.reports.get(key))
         await self.deriving.derive_unheard(key)
         if send.small:
             await self._small({key: SmallSend(key=key, routes=len(send.routes), accepted_at=send.accepted_at)}, ())

@@ -39,6 +39,8 @@ def document() -> Schema:
             "messages": {
                 "command": _message("A send to be made", COMMAND[0], refs, SIGNATURE),
                 "commandBundle": _message("Up to 1,000 sends to be made", COMMAND[1], refs, SIGNATURE),
+                "order": _message("A send to be paused, resumed or called off", COMMAND[2], refs, SIGNATURE),
+                "replacement": _message("What a scheduled send is to be instead", COMMAND[3], refs, SIGNATURE),
                 "answer": _message("What became of a command", ANSWER[0], refs),
                 "answerBundle": _message("What became of each command of a bundle", ANSWER[1], refs),
                 "events": _message("What became of chunks and sends", EVENT[0], refs),
@@ -71,7 +73,7 @@ def _commands() -> Schema:
         "description": f"Backends publish to the exchange `{SENDS}`, mandatory and with confirms. A command whose "
         "bytes cannot be read, or whose signature does not hold, goes to the dead letters; any other is answered.",
         "parameters": {"app": {"description": "the app's id; any routing key will do, the body counts"}},
-        "messages": _messages("command", "commandBundle"),
+        "messages": _messages("command", "commandBundle", "order", "replacement"),
         "bindings": _exchange(SENDS),
     }
 
@@ -106,7 +108,7 @@ def _operations() -> Schema:
             "action": "receive",
             "summary": "Stores a send and works it; a command that comes twice is one send",
             "channel": {"$ref": "#/channels/commands"},
-            "messages": _of("commands", "command", "commandBundle"),
+            "messages": _of("commands", "command", "commandBundle", "order", "replacement"),
             "reply": {
                 "address": {"location": "$message.header#/reply_to", "description": "no answer without it"},
                 "channel": {"$ref": "#/channels/answers"},

@@ -10,7 +10,7 @@ from shared.flow.answer import CommandAnswer, CommandAnswers
 from shared.flow.event import Events
 from shared.flow.message import Message
 from shared.flow.model import Travelling
-from shared.flow.send import Command
+from shared.flow.send import Command, OrderCommand, ReplaceCommand
 from shared.providers.registry import platforms, provider
 
 Schema = dict[str, Any]
@@ -23,10 +23,17 @@ class CommandBundle(Travelling):
     """Several commands of one app in one message; each is decided by itself."""
 
     v: Literal[1] = 1
-    commands: Annotated[tuple[Command, ...], Field(min_length=1, max_length=MOST_COMMANDS)]
+    commands: Annotated[
+        tuple[Command | OrderCommand | ReplaceCommand, ...], Field(min_length=1, max_length=MOST_COMMANDS)
+    ]
 
 
-COMMAND: Final[tuple[Wanted, ...]] = ((Command, "validation"), (CommandBundle, "validation"))
+COMMAND: Final[tuple[Wanted, ...]] = (
+    (Command, "validation"),
+    (CommandBundle, "validation"),
+    (OrderCommand, "validation"),
+    (ReplaceCommand, "validation"),
+)
 ANSWER: Final[tuple[Wanted, ...]] = ((CommandAnswer, "serialization"), (CommandAnswers, "serialization"))
 EVENT: Final[tuple[Wanted, ...]] = ((Events, "serialization"),)
 MESSAGES: Final = {"command": COMMAND, "answer": ANSWER, "event": EVENT}

@@ -24,8 +24,9 @@ from shared.flow.recipients import (
 )
 from shared.flow.resolving import possible, resolved
 from shared.flow.rules import Rules
-from shared.flow.send import PERSONAL, Problem, ReceiptsKept, Route, Send, SendRequest, deadline_of
+from shared.flow.send import PERSONAL, Problem, ReceiptsKept, Route, Send, SendRequest
 from shared.flow.stored_list import parts
+from shared.flow.timing import begins_at, deadline_of, untimely
 
 Source = Literal["http", "amqp"]
 MessageCheck = Callable[[Message, dict[str, Sequence[Any]]], Sequence[Problem]]
@@ -70,13 +71,16 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
     terms: Terms = NO_TERMS,
 ) -> Send:
     """The send; if it has problems, it is rejected and nothing of it is owed. `variants` are all that the app has."""
-    audience, problems = resolved(without_repeats(request.audience), terms.segments, now)
+    wrong = untimely(request, now)
+    begins = None if wrong else begins_at(request, now)
+    audience, problems = resolved(without_repeats(request.audience), terms.segments, begins or now)
     targets, more = _routed(audience, variants)
     problems += more
     problems += _unconfirmed(request, terms)
     if audience.provider_kept is not None:
         problems += _not_for_topics(request.message)
-    problems += _lane_problems(request, audience)
+    problems += _lane_problems(request, audience) + _pace_problems(request, audience)
+    problems += [Problem(pointer=f"/{field}", detail=detail) for field, detail in wrong]
     problems += value_problems(request)
     if "message" not in request.model_fields_set:
         problems.append(Problem(pointer="/message", detail="Field required"))
@@ -85,22 +89,23 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
         for one in check(request.told(key.split(".", 1)[1]), _settings(targets or list(variants)))
     ]
     lists = {} if problems else lists_of(request)
-    kept = excluded_cut_down(cut_down(audience, NAMED_INLINE), NAMED_INLINE)
-    if kept is not request.audience:
+    shortened = excluded_cut_down(cut_down(audience, NAMED_INLINE), NAMED_INLINE)
+    if shortened is not request.audience:
         values = None if PERSONAL in lists else request.values
-        request = request.model_copy(update={"audience": kept, "values": values})
+        request = request.model_copy(update={"audience": shortened, "values": values})
     return Send(
         key=key,
         app=app,
         request=UNREAD if problems else request,
         lane=lane_for(audience.named, request.lane),
         routes=() if problems else tuple(Route(variant=one.variant, platform=one.platform) for one in targets),
-        small=audience.named is not None and audience.named <= NAMED_INLINE,
+        small=audience.named is not None and audience.named <= NAMED_INLINE and request.repeat is None,
         accepted_at=whole_milliseconds(now),
-        deadline=deadline_of(request, now),
+        begins_at=None if problems else begins,
+        deadline=deadline_of(UNREAD if wrong else request, begins or now),
         source=source,
         lists={name: tuple(map(len, parts(values))) for name, values in lists.items()},
-        stale_before=_stale_before(request, terms.rules, now),
+        stale_before=_stale_before(request, terms.rules, begins or now),
         opt_in=request.category is not None and request.category in terms.rules.opt_in,
         problems=tuple(problems),
     )
@@ -151,13 +156,18 @@ def _routed(audience: Audience, variants: Sequence[RouteTarget]) -> tuple[list[R
         for one in audience.tokens or ()
         if one not in known
     ]
-    targets = [one for one in variants if _kept(audience, one)]
+    targets = kept(audience, variants)
     if not targets and not problems:
         detail = "no variant of the app is left" if variants else "the app has no variant yet"
         if audience.provider_kept is not None and variants:
             detail = "no variant of the app is left whose platform has topics"
         problems.append(Problem(pointer="/audience", detail=detail))
     return targets, problems
+
+
+def kept(audience: Audience, variants: Sequence[RouteTarget]) -> list[RouteTarget]:
+    """Those of an app's variants that the audience is about."""
+    return [one for one in variants if _kept(audience, one)]
 
 
 def _kept(audience: Audience, target: RouteTarget) -> bool:
@@ -198,6 +208,14 @@ def _lane_problems(request: SendRequest, audience: Audience) -> list[Problem]:
         return []
     detail = f"a request may raise a send to now for at most {NOW_MAX:,} named recipients"
     return [Problem(pointer="/lane", detail=detail)]
+
+
+def _pace_problems(request: SendRequest, audience: Audience) -> list[Problem]:
+    if audience.named is None or audience.named > NAMED_INLINE:
+        return []
+    detail = f"a send to at most {NAMED_INLINE} named recipients goes at once"
+    fields = {"per_minute": request.per_minute, "canary": request.canary}
+    return [Problem(pointer=f"/{name}", detail=detail) for name, value in fields.items() if value is not None]
 
 
 def _settings(targets: Sequence[RouteTarget]) -> dict[str, Sequence[Any]]:

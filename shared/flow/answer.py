@@ -12,8 +12,8 @@ class CommandAnswer(Travelling):
     """What became of one command."""
 
     id: str = Field(description="the command's own id; one made for it if it had none that could be read")
-    state: Literal["accepted", "valid", "rejected"] = Field(
-        description="valid: it asked for `validate_only`, and would be accepted"
+    state: Literal["accepted", "valid", "rejected", "cancelled", "paused", "resumed", "replaced"] = Field(
+        description="valid: it asked for `validate_only`, and would be accepted; the last four: what was ordered is so"
     )
     errors: tuple[Problem, ...] = Field(default=(), description="why it was rejected")
     duplicate: bool = Field(default=False, description="the same command had come before; this is what became of it")

@@ -33,12 +33,13 @@ class ChunkEvent(Travelling):
 
 
 class SendEvent(Travelling):
-    """Kind `send`: the end of a send: finished, with its report, or rejected, with its errors."""
+    """Kind `send`: a send is finished, with its report, or rejected, with its errors, or was paused by itself."""
 
     id: str = Field(description="stays the same when the event is told again")
     send: str
-    state: Literal["finished", "rejected"]
+    state: Literal["finished", "rejected", "paused"]
     report: Report | None = None
+    why: str | None = Field(default=None, description="why it was paused: `canary`")
     errors: tuple[Problem, ...] = ()
 
 

@@ -7,6 +7,8 @@ PORTION: Final = 0.25
 CHUNK: Final = 2.0
 """Seconds of a limit in a chunk: a chunk that takes long keeps others from being worked."""
 SMALLEST_CHUNK: Final = 10
+MOMENT: Final = 2.0
+"""Seconds of a spread send's pace that may be begun at once; never scaled."""
 BUNDLE: Final = 1.0
 """Seconds of a limit that are worked together of the lane `now`."""
 
@@ -14,6 +16,27 @@ BUNDLE: Final = 1.0
 def portion(rate: float) -> int:
     """Notifications that are leased and sent at a time."""
     return max(1, int(rate * PORTION))
+
+
+def spread(usual: int, per_minute: int) -> tuple[int, float]:
+    """Of a send that is spread: the devices of a chunk, and the seconds from one chunk to the next."""
+    size = max(1, min(usual, int(per_minute / 60 * CHUNK)))
+    return size, size * 60 / per_minute
+
+
+def allowance(begun_until: float, now: float, each: float) -> int:
+    """How many chunks of a spread send may be begun now. In seconds; it has been begun as if until `begun_until`.
+
+    What was not used before, say over a pause, is not made up for, but for a moment's worth: who looks only now and
+    then keeps the pace all the same.
+    """
+    since = max(begun_until, now - MOMENT)
+    return int((now - since) / each) + 1 if now >= since else 0
+
+
+def begun(begun_until: float, now: float, each: float, count: int) -> float:
+    """As if until when it has been begun, once so many more chunks are."""
+    return max(begun_until, now - MOMENT) + count * each
 
 
 def chunk_size(usual: int, rate: float | None) -> int:

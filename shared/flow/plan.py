@@ -15,6 +15,7 @@ from shared.flow.identity import SHARDS, member_id, slice_id
 from shared.flow.lane import Lane
 from shared.flow.model import Travelling
 from shared.flow.send import Send
+from shared.flow.verdict import Fate
 
 CHUNK_SIZE: Final = 500
 CHUNKS_IN_A_SLICE: Final = 10
@@ -37,14 +38,17 @@ class PlannedRoute(Travelling):
     pieces: tuple[Piece, ...] = ()
     chunks: tuple[int, ...] = Field(description="the number of chunks of each slice")
     look: int = Field(default=-1, description="by which of the audience's looks the devices are found; -1: by none")
+    sample: int = Field(default=0, description="so many slices, the first ones, are the canary's sample")
 
 
 class Counted(Travelling):
-    """How many devices of a variant were never planned, because the send was past its deadline by then."""
+    """How many devices of a variant were never planned, as the send was called off or past its time by then."""
 
     variant: str
     platform: str
     n: int
+    fate: Fate = Fate.EXPIRED
+    reason: str = ""
 
 
 class Plan(Travelling):
@@ -58,6 +62,7 @@ class Plan(Travelling):
     deadline: datetime
     routes: tuple[PlannedRoute, ...]
     dry_run: bool = False
+    pace: float | None = Field(default=None, description="seconds between two chunks of a send that is spread")
     counted: tuple[Counted, ...] = Field(default=(), description="with no routes: what a send closed unplanned holds")
 
     @property
@@ -119,20 +124,32 @@ def chunk_of(route: PlannedRoute, number: int, chunk: int) -> ShardRange | ListR
     return ShardRange(_share(low, high, chunk, of), _share(low, high, chunk + 1, of))
 
 
-def cut_range(estimate: int, chunk_size: int = CHUNK_SIZE) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def cut_range(
+    estimate: int, chunk_size: int = CHUNK_SIZE, in_a_slice: int = CHUNKS_IN_A_SLICE
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Bounds and chunk numbers for about `estimate` devices spread evenly over the shard range."""
     chunks = max(1, -(-estimate // chunk_size))
-    slices = -(-chunks // CHUNKS_IN_A_SLICE)
+    slices = -(-chunks // in_a_slice)
     bounds = tuple(_share(0, SHARDS, n, slices) for n in range(slices + 1))
     return bounds, tuple(_share(0, chunks, n + 1, slices) - _share(0, chunks, n, slices) for n in range(slices))
 
 
-def cut_lists(lengths: Sequence[int], chunk_size: int = CHUNK_SIZE) -> tuple[tuple[Piece, ...], tuple[int, ...]]:
+def cut_lists(
+    lengths: Sequence[int], chunk_size: int = CHUNK_SIZE, in_a_slice: int = CHUNKS_IN_A_SLICE
+) -> tuple[tuple[Piece, ...], tuple[int, ...]]:
     """Pieces and chunk numbers for list parts of these lengths; a piece never spans two parts."""
+    return cut_spans([(part, 0, length) for part, length in enumerate(lengths)], chunk_size, in_a_slice)
+
+
+def cut_spans(
+    spans: Sequence[tuple[int, int, int]], chunk_size: int, in_a_slice: int
+) -> tuple[tuple[Piece, ...], tuple[int, ...]]:
+    """The same for spans of list parts: part, start and end of each."""
+    step = chunk_size * in_a_slice
     pieces = [
-        Piece(part=part, start=start, end=min(start + chunk_size * CHUNKS_IN_A_SLICE, length))
-        for part, length in enumerate(lengths)
-        for start in range(0, length, chunk_size * CHUNKS_IN_A_SLICE)
+        Piece(part=part, start=at, end=min(at + step, end))
+        for part, start, end in spans
+        for at in range(start, end, step)
     ]
     return tuple(pieces), tuple(-(-(piece.end - piece.start) // chunk_size) for piece in pieces)
 

@@ -1,7 +1,7 @@
 """The truth about chunks: what one record says. Inserted once, never changed; everything else is derived from it."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,9 @@ from shared.flow.verdict import Fate
 
 LATENCY_BOUNDS: tuple[float, ...] = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Upper bounds of the latency histogram, seconds; one more bucket holds the rest."""
+
+AWAITED: Final = "answer_awaited"
+"""The reason under which devices are owed whose requests are still open. Nothing else is owed under it."""
 
 
 class Count(Travelling):
@@ -42,6 +45,8 @@ class Owed(Travelling):
     devices: tuple[bytes, ...]
     unknown: bool = Field(default=False, description="they may have been delivered already")
     stored: bool = Field(default=False, description="no wait queue is long enough: the sweep publishes it when due")
+    until: datetime | None = Field(default=None, description="their own deadline, if it is sooner than the send's")
+    holds: int = Field(default=0, description="how many of the attempts so far only waited for a device's own time")
 
 
 class Part(Travelling):

@@ -13,7 +13,7 @@ from shared.flow.plan import Plan
 from shared.flow.record import Part
 from shared.flow.verdict import Fate
 
-State = Literal["accepted", "running", "finished", "rejected"]
+State = Literal["scheduled", "accepted", "running", "finished", "rejected"]
 Where = tuple[str, str]
 """Variant and platform."""
 
@@ -100,10 +100,10 @@ def sum_of(part: Part) -> Sum:
 
 
 def counted(plan: Plan) -> Sum:
-    """What a send closed before it was planned holds: devices counted once, all expired."""
+    """What a send closed before it was planned holds: devices counted once, all ended the same way."""
     return Sum(
         matched=Counter({(one.variant, one.platform): one.n for one in plan.counted}),
-        counts=Counter({(one.variant, one.platform, Fate.EXPIRED, ""): one.n for one in plan.counted}),
+        counts=Counter({(one.variant, one.platform, one.fate, one.reason): one.n for one in plan.counted}),
     )
 
 

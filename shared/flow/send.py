@@ -11,13 +11,11 @@ from shared.flow.audience import NAMED_MAX, Audience, User
 from shared.flow.lane import Lane
 from shared.flow.message import Message
 from shared.flow.model import Travelling
-from shared.flow.moment import whole_milliseconds
+from shared.flow.order import Wish
 from shared.flow.rules import Category
+from shared.flow.timing import Timed
 from shared.flow.values import Values
 
-DEFAULT_TTL: Final = timedelta(hours=24)
-MAX_TTL: Final = timedelta(days=28)
-"""FCM keeps a message at most this long (Firebase, Set the lifespan of a message); APNs at most 30 days."""
 CLOSING_GRACE: Final = timedelta(minutes=5)
 """What is still open this long past its deadline is closed by counting."""
 VERSION: Final = 1
@@ -29,6 +27,8 @@ EXCLUDED: Final = "exclude/"
 """How the names of the stored lists begin of those who are left out."""
 SEND_KEY: Final = "carillon-send"
 """The key in `data` under which an app finds the id of the send."""
+AppId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{3,32}$")]
+SendId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 
 class Duplicates(StrEnum):
@@ -56,7 +56,7 @@ class ReceiptsKept(StrEnum):
     ALL = "all"
 
 
-class SendRequest(Travelling):
+class SendRequest(Timed):
     """A send as a backend writes it."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["message"]}, {"required": ["template"]}]})
@@ -64,9 +64,6 @@ class SendRequest(Travelling):
     audience: Audience
     message: Message = Field(default_factory=Message, description="what to say; or `template`")
     template: TemplateRef | None = Field(default=None, description="a stored template, in the place of the message")
-    ttl: Annotated[float, Field(gt=0, le=MAX_TTL.total_seconds())] | None = Field(
-        default=None, description="seconds until the send is no longer worth delivering; 86,400 unless set"
-    )
     values: Annotated[dict[User, Values], Field(max_length=NAMED_MAX)] | None = Field(
         default=None, description="by user: values for the message's templates, as in `{{ values.seat }}`"
     )
@@ -75,6 +72,7 @@ class SendRequest(Travelling):
         default=Duplicates.COLLAPSE,
         description="after an unknown outcome: collapse (repeat, shown once), allow (repeat), never (give up)",
     )
+    critical: bool = Field(default=False, description="is delivered in quiet hours, too")
     validate_only: bool = Field(default=False, description="only say what is wrong with it: nothing is stored or sent")
     dry_run: bool = Field(
         default=False,
@@ -106,14 +104,29 @@ class Command(SendRequest):
     """A send as it comes over AMQP: the same, with its app and an id of the backend's making."""
 
     v: Literal[1] = VERSION
-    app: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{3,32}$")]
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")] = Field(
+    app: AppId
+    id: SendId = Field(
         description="the send's id and idempotency key: a command that arrives twice is one send, another is refused"
     )
 
     def request(self) -> SendRequest:
         """The send itself, without the address on the envelope."""
-        return SendRequest.model_validate(self.model_dump(exclude={"v", "app", "id"}, exclude_unset=True))
+        return SendRequest.model_validate(self.model_dump(exclude={"v", "app", "id", "do"}, exclude_unset=True))
+
+
+class OrderCommand(Travelling):
+    """Over AMQP: what is ordered of a send that was accepted before, by its id."""
+
+    v: Literal[1] = VERSION
+    app: AppId
+    id: SendId
+    do: Wish = Field(description="cancel, pause or resume")
+
+
+class ReplaceCommand(Command):
+    """Over AMQP: what a scheduled send that has not begun is to be from now on, by its id."""
+
+    do: Literal["replace"]
 
 
 class Route(Travelling):
@@ -131,7 +144,7 @@ class Problem(Travelling):
 
 
 class Send(Travelling):
-    """An accepted (or rejected) send, as it is stored. `key` is `<app>.<id>`.
+    """An accepted (or rejected) send, as it is stored. `key` is `<app>.<id>`. It never changes once it has begun.
 
     Up to `NAMED_INLINE` recipients stand in `request.audience`. More are stored as lists, named `users`, `devices`,
     `tokens/<variant>` or, with their values, `recipients`, and the audience keeps the first of each only: its kind and
@@ -147,6 +160,8 @@ class Send(Travelling):
     routes: tuple[Route, ...] = Field(description="the app's variants it goes to, fixed when it was accepted")
     small: bool = Field(description="named recipients within one chunk: the send is its own plan")
     accepted_at: datetime
+    begins_at: datetime | None = Field(default=None, description="when the planner lets it begin; None: at once")
+    revision: int = Field(default=0, description="how often it was replaced before it began")
     deadline: datetime
     source: Literal["http", "amqp"] = "http"
     lists: dict[str, tuple[int, ...]] = Field(
@@ -156,6 +171,7 @@ class Send(Travelling):
         default=None, description="devices that registered last before this are suppressed"
     )
     opt_in: bool = Field(default=False, description="its category reaches only devices that said yes to it")
+    lists_of: str = Field(default="", description="under which name its lists are stored, if not its own: a repetition")
     problems: tuple[Problem, ...] = Field(default=(), description="why it was rejected; empty if it was accepted")
     fingerprint: str = Field(default="", description="of the command, if it was one: its id stands for nothing else")
     purged: bool = Field(default=False, description="past its app's retention: what it said and to whom is gone")
@@ -170,9 +186,19 @@ class Send(Travelling):
         """Whether recipients have values of their own."""
         return self.request.values is not None or PERSONAL in self.lists
 
+    @property
+    def goes_at_once(self) -> bool:
+        """Whether its slices follow from its wake-up, without a look at the store."""
+        return self.small and self.begins_at is None
+
     def list_name(self, name: str) -> str:
         """What the store calls the list of this name."""
-        return f"{self.key}/{name}"
+        return f"{self.lists_name}/{name}"
+
+    @property
+    def lists_name(self) -> str:
+        """What the names of its lists begin with; each revision has lists of its own."""
+        return self.lists_of or (f"{self.key}/{self.revision}" if self.revision else self.key)
 
     def list_for(self, variant: str) -> str:
         """The name of the stored list that a route to this variant walks; only for a send that walks lists."""
@@ -186,9 +212,3 @@ class Send(Travelling):
     def walks_lists(self) -> bool:
         """Whether its recipients are stored lists; whom it leaves out may be one beside a scan."""
         return any(not name.startswith(EXCLUDED) for name in self.lists)
-
-
-def deadline_of(request: SendRequest, accepted_at: datetime) -> datetime:
-    """The moment after which nothing of this send is delivered, in whole milliseconds."""
-    ttl = DEFAULT_TTL if request.ttl is None else timedelta(seconds=request.ttl)
-    return whole_milliseconds(accepted_at + ttl)

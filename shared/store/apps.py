@@ -1,6 +1,7 @@
 """Apps: the tenants, and the secrets that speak for them.
 
-{_id, name, created_at, secrets: {app: [keyed hash], client: [keyed hash]}, signing: [sealed SHA-256 of an app secret]}
+{_id, name, created_at, secrets: {app: [keyed hash], client: [keyed hash]}, signing: [sealed SHA-256 of an app secret],
+ policy: the `Policy` as JSON, if the app has one}
 """
 
 import base64
@@ -16,6 +17,7 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.flow.drawing import Bits
 from shared.flow.identity import new_id
+from shared.flow.policy import Policy
 from shared.store.errors import Missing, Taken
 from shared.store.keyring import Keyring
 
@@ -48,6 +50,7 @@ class Apps:
     async def ensure(self) -> None:
         """Makes the indexes."""
         await self._apps.create_index("name", unique=True)
+        await self._apps.create_index("has_policy", sparse=True)
 
     async def create(self, name: str, now: datetime, bits: Bits = random.randbits) -> tuple[App, dict[SecretKind, str]]:
         """A new app and its two secrets, which are not shown again. Raises `Taken`.
@@ -81,6 +84,28 @@ class Apps:
             message = f"there is no app {app!r}"
             raise Missing(message)
         return App(app, found["name"], found["created_at"])
+
+    async def set_policy(self, app: str, policy: Policy) -> None:
+        """What the app wants for all its sends from now on. Raises `Missing`."""
+        change: dict[str, Any] = {"$set": {"policy": policy.model_dump_json(exclude_defaults=True), "has_policy": True}}
+        if policy == Policy():
+            change = {"$unset": {"policy": "", "has_policy": ""}}
+        if not (await self._apps.update_one({"_id": app}, change)).matched_count:
+            message = f"there is no app {app!r}"
+            raise Missing(message)
+
+    async def policy(self, app: str) -> Policy:
+        """What the app wants. Raises `Missing`."""
+        found = await self._apps.find_one({"_id": app}, {"policy": 1})
+        if found is None:
+            message = f"there is no app {app!r}"
+            raise Missing(message)
+        return Policy.model_validate_json(found.get("policy", "{}"))
+
+    async def policies(self) -> dict[str, Policy]:
+        """Across apps, for the workers: those of the apps that have any."""
+        found = self._apps.find({"has_policy": True}, {"policy": 1})
+        return {one["_id"]: Policy.model_validate_json(one["policy"]) for one in await found.to_list(None)}
 
     async def all(self) -> list[App]:
         """Every app, oldest first."""

@@ -1,8 +1,11 @@
 """Claims: who works which slice until when. An economy, not a fence: the books hold without them.
 
-{_id, members: [chunks], owner, until, takeovers, alone, blamed: [owners], since}
+{_id, members: [chunks], owner, until, takeovers, alone, blamed: [owners], since, handed_back, begun: [chunks],
+ doubtful: [chunks]}
 A chunk is in one claim only (unique index on members). `takeovers` counts claims that ran out and were taken over with
-the same chunks open; handing back does not count. `blamed` are the owners that died with nothing else in hand.
+the same chunks open; handing back does not count. `blamed` are the owners that died with nothing else in hand. `begun`
+are those that the holder may have begun to send, all if it does not say so; `doubtful` those that a holder of before had
+begun when it died: they may have been sent without a record.
 """
 
 import secrets
@@ -39,6 +42,8 @@ class Claim:
     inherited: bool = False
     alone: int = 0
     elsewhere: int = 0
+    doubtful: frozenset[str] = frozenset()
+    """Those of its chunks that somebody had begun when he died: nobody knows whether they were sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +77,29 @@ class Claims:
         await self._claims.create_indexes(list(self.INDEXES))
 
     async def take(
-        self, chunks: Sequence[str], owner: str, now: datetime, until: datetime, *, suspected: bool = False
+        self,
+        chunks: Sequence[str],
+        owner: str,
+        now: datetime,
+        until: datetime,
+        *,
+        suspected: bool = False,
+        sends: bool = True,
+        one_by_one: bool = False,
     ) -> Claim | HeldByAnother | Suspected:
         """Claims these chunks together, or says who stands in the way. `now` and `until` are the store's time.
 
-        `suspected`: of a slice that killed its workers, so under suspicion from the first.
+        `suspected`: of a slice that killed its workers, so under suspicion from the first. `sends` is false for one who
+        only closes them: should he die on it, nothing was sent. `one_by_one`: the holder says by `begin` which ones it
+        begins, before it sends anything of them.
         """
         least = SUSPECT if suspected else 0
+        said: dict[str, Any] = ({} if sends else {"handed_back": True}) | ({"begun": []} if one_by_one else {})
+        doubtful: frozenset[str] = frozenset()
         for tries in range(len(chunks) + 2):
-            claim = Claim(secrets.token_hex(8), tuple(chunks), least, inherited=tries > 0)
+            claim = Claim(secrets.token_hex(8), tuple(chunks), least, inherited=tries > 0, doubtful=doubtful)
+            if doubtful:
+                said["doubtful"] = sorted(doubtful)
             try:
                 await self._claims.insert_one(
                     {
@@ -89,6 +108,7 @@ class Claims:
                         "owner": owner,
                         "until": until,
                         "takeovers": least,
+                        **said,
                     }
                 )
             except DuplicateKeyError:
@@ -96,9 +116,14 @@ class Claims:
                 live = [one for one in found if one["until"] > now]
                 if live:
                     return HeldByAnother(max(one["until"] for one in live))
-                if len(chunks) > 1 and any(suspect(one["takeovers"]) and len(one["members"]) == 1 for one in found):
+                if (
+                    sends
+                    and len(chunks) > 1
+                    and any(suspect(one["takeovers"]) and len(one["members"]) == 1 for one in found)
+                ):
                     return Suspected()
-                taken = await self._take_over(found, Taker(tuple(chunks), owner, now, until, least))
+                doubtful |= {member for one in found for member in _doubtful(one)} & set(chunks)
+                taken = await self._take_over(found, Taker(tuple(chunks), owner, now, until, least, said, doubtful))
                 if taken is not None:
                     return taken
             else:
@@ -130,14 +155,19 @@ class Claims:
         ours: dict[str, Any] = {"owner": taker.owner, "until": taker.until, "takeovers": takeovers}
         if by_itself:
             ours |= {"blamed": blamed, "since": old.get("since", taker.now)}
-        done = await self._claims.update_one(same, {"$set": ours, "$unset": {"handed_back": "", "alone": ""}})
+        ours |= {**taker.said, "doubtful": sorted(taker.doubtful)}
+        gone = {name: "" for name in ("handed_back", "alone", "begun") if name not in ours}
+        done = await self._claims.update_one(same, {"$set": ours, "$unset": gone})
         if not done.modified_count:
             return None
         since = ours.get("since", old.get("since"))
         elsewhere = 0
         if since is not None and suspect(takeovers):
             elsewhere = await self._deaths.elsewhere(taker.owner, since, blamed)
-        return Claim(old["_id"], taker.chunks, takeovers, inherited=True, alone=len(blamed), elsewhere=elsewhere)
+        return Claim(
+            old["_id"], taker.chunks, takeovers, inherited=True, alone=len(blamed), elsewhere=elsewhere,
+            doubtful=taker.doubtful,
+        )  # fmt: skip
 
     async def _death(self, old: dict[str, Any], taker: "Taker") -> int:
         """How many claims its owner had in hand when it died; found out before the first of them is touched."""
@@ -154,6 +184,12 @@ class Claims:
     async def work_alone(self, owner: str, claim: str) -> None:
         """Notes that from now on its worker has nothing else in hand, so that its death speaks against this one."""
         await self._claims.update_one({"_id": claim, "owner": owner}, {"$set": {"alone": True}})
+
+    async def begin(self, owner: str, claim: str, chunks: Sequence[str]) -> bool:
+        """These chunks may be sent from now on; False: (one of) them is another's by now, so they may not."""
+        said = {"$addToSet": {"begun": {"$each": list(chunks)}}}
+        ours = {"_id": claim, "owner": owner, "members": {"$all": list(chunks)}}
+        return (await self._claims.update_one(ours, said)).matched_count == 1
 
     async def renew(self, owner: str, claims: Iterable[str], until: datetime) -> set[str]:
         """Prolongs the claims of a process, all in one go; returns those that are no longer its own."""
@@ -173,15 +209,25 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Taker:
-    """Who takes what, until when. `least`: the take-overs that are held against it to begin with."""
+    """Who takes what, until when. `least`: the take-overs that are held against it to begin with; `said`: what else
+    the claim says.
+    """
 
     chunks: tuple[str, ...]
     owner: str
     now: datetime
     until: datetime
     least: int
+    said: dict[str, Any]
+    doubtful: frozenset[str]
 
     @property
     def length(self) -> timedelta:
         """Of a lease."""
         return self.until - self.now
+
+
+def _doubtful(claim: dict[str, Any]) -> set[str]:
+    """Which chunks of a claim that ended nobody can answer for."""
+    begun = () if claim.get("handed_back") else claim.get("begun", claim["members"])
+    return {*begun, *claim.get("doubtful", ())}

@@ -27,6 +27,7 @@ from shared.store.interactions import InteractionBook
 from shared.store.keyed import KeyedRequests
 from shared.store.keyring import Keyring
 from shared.store.lists import Lists
+from shared.store.orders import Orders
 from shared.store.outbox import Outbox
 from shared.store.parking import Parking
 from shared.store.permits import Permits
@@ -68,6 +69,7 @@ class Store:
         self.lists = Lists(self.database)
         self.plans = Plans(self.database)
         self.schedule = Schedule(self.database)
+        self.orders = Orders(self.database)
         self.records = Records(self.database)
         self.deaths = Deaths(self.database)
         self.claims = Claims(self.database, self.records, self.deaths)
@@ -108,7 +110,7 @@ class Store:
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
             self.parking, self.permits, self.keyed, self.templates, self.away, self.rules, self.segments,
             self.spans, self.events, self.receipts, self.interactions, self.webhooks, self.outbox, self.erasures,
-            self.traces, self.deaths,
+            self.traces, self.deaths, self.orders,
         ):  # fmt: skip
             await collection.ensure()
 

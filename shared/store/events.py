@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from shared.flow.report import Report
-from shared.flow.send import MAX_TTL
+from shared.flow.timing import MAX_TTL
 
 KEPT: Final = 2 * MAX_TTL
 BEFORE: Final = 8

@@ -11,7 +11,7 @@ from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError
 
-from shared.flow.send import MAX_TTL
+from shared.flow.timing import MAX_TTL
 from shared.store.errors import only_duplicates
 
 

@@ -5,7 +5,7 @@ begun: while some may be on the bus}
 A send is here from its plan on (a small one only if a sweep found it open) until everything has a record.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -34,6 +34,12 @@ class Scheduled:
     """How many chunks had a record at the last look."""
     begun: bool = False
     """Whether slices of it may be on the bus."""
+    paced: float = 0.0
+    """Until when a send that is spread was released, in seconds since 1970."""
+    sampled_at: datetime | None = None
+    """When the last answer of its canary's sample was in."""
+    judged: bool = False
+    """Whether it was decided what follows from the canary."""
 
 
 class Schedule:
@@ -63,12 +69,26 @@ class Schedule:
             "wait": wait.total_seconds(),
             "released": {},
         }
-        feeding = {} if send.small else {"feeding": True}
+        feeding = {} if send.small or send.begins_at is not None else {"feeding": True}
         await self._schedule.update_one({"_id": send.key}, {"$setOnInsert": entry | feeding}, upsert=True)
 
-    async def unreleased(self, lane: Lane, limit: int) -> list[Scheduled]:
+    async def feed(self, key: str) -> None:
+        """A send that had been waiting for its moment is planned: its slices may be released."""
+        await self._schedule.update_one({"_id": key}, {"$set": {"feeding": True}})
+
+    async def put_off(self, send: Send, at: datetime, wait: timedelta) -> None:
+        """Looks at a scheduled send when it is to begin, sooner or later than was said before."""
+        said = {
+            "app": send.app, "lane": str(send.lane), "small": send.small, "check_at": at, "wait": wait.total_seconds(),
+        }  # fmt: skip
+        await self._schedule.update_one(
+            {"_id": send.key}, {"$set": said, "$setOnInsert": {"released": {}}}, upsert=True
+        )
+
+    async def unreleased(self, lane: Lane, limit: int, without: Collection[str] = ()) -> list[Scheduled]:
         """Across apps, for the feeder: planned sends with slices that are not on the bus or not worked yet."""
-        found = self._schedule.find({"feeding": True, "lane": str(lane)}).sort("_id", 1).limit(limit)
+        others = {"_id": {"$nin": list(without)}} if without else {}
+        found = self._schedule.find({"feeding": True, "lane": str(lane), **others}).sort("_id", 1).limit(limit)
         return [_scheduled(one) for one in await found.to_list(None)]
 
     async def waiting(self, lane: Lane) -> list[str]:
@@ -91,12 +111,27 @@ class Schedule:
         one = {"_id": entry.key, "released": entry.released}
         await self._schedule.update_one(one, {"$unset": {"begun": ""}})
 
-    async def release(self, key: str, variant: str, before: int, after: int) -> bool:
-        """Moves the release of a variant's slices on from `before` slices to `after`; False if another planner did."""
+    async def release(
+        self, key: str, variant: str, before: int, after: int, paced: tuple[float, float] | None = None
+    ) -> bool:
+        """Moves the release of a variant's slices on from `before` slices to `after`; False if another planner did.
+
+        `paced`: of a send that is spread, until when it had been released (seconds since 1970), and until when now.
+        """
         old: Any = before or {"$in": [None, 0]}
-        done = await self._schedule.update_one(
-            {"_id": key, f"released.{variant}": old}, {"$set": {f"released.{variant}": after, "begun": True}}
-        )
+        where: dict[str, Any] = {"_id": key, f"released.{variant}": old}
+        change: dict[str, Any] = {f"released.{variant}": after, "begun": True}
+        if paced is not None:
+            where["paced"], change["paced"] = paced[0] or {"$in": [None, 0]}, paced[1]
+        return (await self._schedule.update_one(where, {"$set": change})).modified_count == 1
+
+    async def sampled(self, key: str, now: datetime) -> None:
+        """The canary's sample has all its records, for the first time."""
+        await self._schedule.update_one({"_id": key, "sampled_at": None}, {"$set": {"sampled_at": now}})
+
+    async def judge(self, key: str) -> bool:
+        """Whether it is ours to say that the canary was judged; another planner may have."""
+        done = await self._schedule.update_one({"_id": key, "judged": {"$ne": True}}, {"$set": {"judged": True}})
         return done.modified_count == 1
 
     async def released_all(self, key: str) -> None:
@@ -157,4 +192,7 @@ def _scheduled(found: dict[str, Any]) -> Scheduled:
         released=dict(found["released"]),
         seen=found.get("seen", 0),
         begun=found.get("begun", False),
+        paced=found.get("paced", 0.0),
+        sampled_at=found.get("sampled_at"),
+        judged=found.get("judged", False),
     )

@@ -1,6 +1,7 @@
-"""Sends: what was asked for and accepted, and what was refused readably. Inserted once, never changed.
+"""Sends: what was asked for and accepted, and what was refused readably. Inserted once.
 
 {_id: send key, app, accepted_at, deadline, small, rejected, body: the `Send` as JSON}
+and of a scheduled one {begins_at, revision, begun}: it may be replaced until it has `begun`, and never changes after.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 from pydantic import ValidationError
-from pymongo import IndexModel
+from pymongo import IndexModel, ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
@@ -74,7 +75,8 @@ class Sends:
 
     async def past(self, app: str, after: datetime, before: datetime, limit: int) -> list[Send]:
         """An app's sends accepted in `[after, before)` that are not purged yet, oldest first."""
-        where = {"app": app, "accepted_at": {"$gte": after, "$lt": before}, "purged": {"$ne": True}}
+        over = [{"begins_at": {"$exists": False}}, {"deadline": {"$lt": before}}]  # what is scheduled is still needed
+        where = {"app": app, "accepted_at": {"$gte": after, "$lt": before}, "purged": {"$ne": True}, "$or": over}
         found = self._durable.find(where, {"body": 1, "accepted_at": 1}).sort([("accepted_at", 1), ("_id", 1)])
         sends = [_readable({**one, "_id": str(one["_id"])}) for one in await found.limit(limit).to_list(None)]
         return [send for send in sends if send is not None]
@@ -88,6 +90,26 @@ class Sends:
         """Puts what is left of a send in its place."""
         body = send.model_dump_json(exclude_defaults=True).encode()
         await self._sends.update_one({"_id": send.key}, {"$set": {"body": body, "purged": True}})
+
+    async def begin(self, key: str, now: datetime) -> tuple[Send, datetime] | None:
+        """The scheduled send as it is for good from now on, and when it first was to begin; None: it is not yet time.
+
+        Who replaces it meanwhile was there before, and that is what begins; or comes too late.
+        """
+        found = await self._sends.find_one_and_update(
+            {"_id": key, "begins_at": {"$lte": now}},
+            [{"$set": {"begun": {"$ifNull": ["$begun", now]}}}],
+            projection={"body": 1, "begun": 1},
+            return_document=ReturnDocument.AFTER,
+        )
+        return (Send.model_validate_json(found["body"]), found["begun"]) if found else None
+
+    async def replace(self, send: Send) -> bool:
+        """A newer revision of a scheduled send; False: it has begun, or another replaced it first."""
+        before = send.revision - 1
+        where = {"_id": send.key, "begun": {"$exists": False}, "revision": before or {"$in": [0, None]}}
+        document = {name: value for name, value in _document(send).items() if name not in {"_id", "accepted_at"}}
+        return (await self._sends.update_one(where, {"$set": document})).matched_count == 1
 
     async def latest(self, app: str, limit: int, before: tuple[datetime, str] | None = None) -> list[Send]:
         """An app's sends, newest first, a page at a time; `before` is time and key of the last one seen."""
@@ -120,6 +142,7 @@ def _readable(found: dict[str, Any]) -> Send | None:
 
 
 def _document(send: Send) -> dict[str, Any]:
+    scheduled = {"begins_at": send.begins_at, "revision": send.revision} if send.begins_at is not None else {}
     return {
         "_id": send.key,
         "app": send.app,
@@ -128,4 +151,5 @@ def _document(send: Send) -> dict[str, Any]:
         "small": send.small,
         "rejected": bool(send.problems),
         "body": send.model_dump_json(exclude_defaults=True).encode(),
+        **scheduled,
     }

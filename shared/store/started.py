@@ -12,7 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
 from shared.flow.identity import send_of
-from shared.flow.send import MAX_TTL
+from shared.flow.timing import MAX_TTL
 
 
 class Started:

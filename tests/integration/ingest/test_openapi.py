@@ -1,6 +1,7 @@
 """The OpenAPI document is true: each answer to good and bad requests has a documented status, and a body that fits."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -18,6 +19,8 @@ from tests.integration.ingest.tenant import Tenant, bearer
 pytestmark = pytest.mark.anyio
 Schema = dict[str, Any]
 Bodies = list[object]
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+NINE = (datetime.now(UTC) + timedelta(days=2)).replace(tzinfo=None).isoformat()
 GOOD: dict[str, Callable[[Tenant], Bodies]] = {
     "POST /v1/apps": lambda tenant: [{"name": f"documented {tenant.id}"}, {"name": f"documented {tenant.id}"}],
     "POST /v1/apps/{app}/variants": lambda _: [
@@ -73,6 +76,8 @@ GOOD: dict[str, Callable[[Tenant], Bodies]] = {
         {"audience": {"segments": ["red"], "exclude": {"users": ["ada"]}}, "message": {}, "category": "ads"},
         {"audience": {"topic": "news"}, "message": {"title": "Ding"}, "confirm": True, "stale_after_days": 5},
         {"audience": {"tokens": {tenant.fcm: ["t"]}}, "message": {"fcm": {"data": {"a": "b"}}}, "ttl": 5.5},
+        {"audience": {"everyone": True}, "message": {"title": "Ding"}, "send_at": TOMORROW, "start_within": 60},
+        {"audience": {"everyone": True}, "message": {}, "local": {"at": NINE, "passed": "skip", "zone": "Asia/Tokyo"}},
     ],
     "POST /v1/interactions": lambda _: [
         {"interactions": [{"send": "nosuchsend", "device": "0" * 24, "kind": "opened"}]},
@@ -84,6 +89,11 @@ GOOD: dict[str, Callable[[Tenant], Bodies]] = {
     "POST /v1/webhooks/{webhook}:replay": lambda _: [
         {"from": "2030-01-01T00:00:00Z", "to": "2030-01-01T01:00:00Z", "events": ["one"]},
     ],
+    "PUT /v1/apps/{app}/policy": lambda _: [
+        {"quiet_hours": {"start": "22:00", "end": "08:00", "mode": "drop", "zone": "Europe/Berlin"}},
+        {},
+    ],
+    "PUT /v1/sends/{send}": lambda _: [{"audience": {"everyone": True}, "message": {}, "send_at": TOMORROW}],
 }
 WITH: dict[str, Callable[[str], str]] = {
     "GET /v1/sends:compare": lambda send: f"?ids={send}",
@@ -126,7 +136,7 @@ async def test_the_document_that_is_served_is_the_one_that_is_tested(http: httpx
 async def test_every_answer_is_documented(tenant: Tenant, api: Schema, endpoint: Endpoint) -> None:
     operation = api["paths"][endpoint.path][endpoint.method.lower()]
     device = await tenant.register(token="d4" * 32, user="ada", tags=["x"], attributes={"n": 1.5})
-    send = (await tenant.send(audience={"users": ["ada"]})).json()["id"]
+    send = (await tenant.send(audience={"users": ["ada"]}, send_at=TOMORROW)).json()["id"]
     await tenant.post("/v1/templates", {"name": "tpl", "message": {"title": "Ding"}})
     await tenant.post("/v1/segments", {"name": "red", "filter": {"field": "tags", "eq": "red"}})
     hook = (await tenant.post("/v1/webhooks", {"url": "https://example.com", "events": ["anomaly"]})).json()["id"]

@@ -24,6 +24,7 @@ BODIES: dict[str, object] = {
     "POST /v1/devices/{device}:subscribe": {"tags": ["eve"]},
     "POST /v1/devices/{device}:unsubscribe": {"tags": ["eve"]},
     "PUT /v1/segments/{segment}": {"filter": {"field": "user", "eq": "eve"}},
+    "PUT /v1/sends/{send}": {"audience": {"everyone": True}, "message": {"title": "Ding"}},
     "POST /v1/sends": {"audience": {"variants": ["{variant}"]}, "message": {"title": "Ding"}},
 }
 
@@ -99,6 +100,14 @@ async def test_a_variant_is_not_found_under_another_app(tenant: Tenant, other: T
     answer = await tenant.http.request(endpoint.method, path, headers=bearer(ADMIN), json=body)
     assert answer.status_code == 404
     assert (await tenant.http.get(f"/v1/apps/{tenant.id}/variants/{tenant.apns}", headers=bearer(ADMIN))).is_success
+
+
+async def test_another_apps_policy_is_neither_shown_nor_changed(tenant: Tenant, other: Tenant) -> None:
+    path, quiet = f"/v1/apps/{tenant.id}/policy", {"quiet_hours": {"start": "22:00", "end": "08:00"}}
+    assert (await other.get(path)).status_code == 404
+    changed = await other.http.put(path, headers=bearer(other.app_secret), json=quiet)
+    assert changed.status_code == 404
+    assert (await tenant.get(path)).json() == {"quiet_hours": None}
 
 
 async def test_the_list_of_sends_holds_ones_own_only(tenant: Tenant, other: Tenant) -> None:

@@ -19,6 +19,8 @@ from shared.flow.message import Message
 from shared.flow.plan import CHUNKS_IN_A_SLICE, Plan, PlannedRoute
 from shared.flow.record import Part, Record
 from shared.flow.send import Route, Send, SendRequest
+from shared.in_force import InForce
+from shared.runtime.clock import FixedClock
 from shared.store.connection import Store, open_store
 from shared.store.keyring import open_keyring
 from shared.store.parking import Parked
@@ -88,7 +90,7 @@ async def planned(store: Store, some: list[Variant], name: str = "send0001", sli
 
 def feeder(store: Store, most: int = MOST) -> tuple[Feeder, Broker]:
     broker = Broker(store)
-    return Feeder(store, cast("Any", broker), cast("Any", broker), WINDOW, most), broker
+    return Feeder(store, cast("Any", broker), cast("Any", broker), WINDOW, InForce(store), FixedClock(), most), broker
 
 
 async def park(store: Store, variant: Variant) -> None:

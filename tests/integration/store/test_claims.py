@@ -97,3 +97,47 @@ async def test_many_who_take_a_run_out_bundle_apart_at_once_leave_no_empty_claim
             if isinstance(one, HeldByAnother):  # nobody stood in the way for long: it may try again at once
                 await taken(opened, [slice_], slice_, AFTER)
     assert [] not in await members(opened)
+
+
+async def test_what_somebody_had_when_he_died_is_doubtful_until_it_has_a_record(opened: Store) -> None:
+    """However its chunks are taken over, apart or together, and handed back by others since."""
+    await taken(opened, ["a", "b", "c"])
+    part = await taken(opened, ["a", "b"], "w1", AFTER)
+    assert part.doubtful == {"a", "b"}
+    await opened.claims.hand_back("w1", [part.id], AFTER)
+    again = await taken(opened, ["b", "d"], "w2", AFTER)
+    assert again.doubtful == {"b"}
+    await opened.claims.hand_back("w2", [again.id], AFTER)
+    closer = await opened.claims.take(["b", "c", "d"], "closer", AFTER, LATER, sends=False)
+    assert isinstance(closer, Claim)
+    assert closer.doubtful == {"b", "c"}
+
+
+async def test_what_was_handed_back_or_only_to_be_closed_is_not_doubtful(opened: Store) -> None:
+    claim = await taken(opened, ["a", "b"])
+    await opened.claims.hand_back("me", [claim.id], NOW)
+    for at in (NOW, AFTER, LATER + timedelta(seconds=1)):  # the second takes over from a closer that died
+        closer = await opened.claims.take(["a", "b"], "closer", at, at + timedelta(seconds=30), sends=False)
+        assert isinstance(closer, Claim)
+        assert not closer.doubtful
+    worker = await taken(opened, ["a", "b"], "w", LATER + timedelta(seconds=40))
+    assert not worker.doubtful
+    at = LATER + timedelta(seconds=80)
+    dead = await opened.claims.take(["a", "b"], "closer", at, at + timedelta(seconds=30), sends=False)
+    assert isinstance(dead, Claim)
+    assert dead.doubtful == {"a", "b"}
+
+
+async def test_of_chunks_that_are_begun_one_by_one_only_the_begun_are_doubtful(opened: Store) -> None:
+    claim = await opened.claims.take(["a", "b", "c"], "me", NOW, UNTIL, one_by_one=True)
+    assert isinstance(claim, Claim)
+    assert await opened.claims.begin("me", claim.id, ["a"])
+    assert not await opened.claims.begin("other", claim.id, ["b"])
+    again = await opened.claims.take(["a", "b", "c"], "w1", AFTER, LATER, one_by_one=True)
+    assert isinstance(again, Claim)
+    assert again.doubtful == {"a"}
+    assert not await opened.claims.begin("me", claim.id, ["c"]), "it is another's by now"
+    assert await opened.claims.begin("w1", again.id, ["b"])
+    closer = await opened.claims.take(["a", "b", "c"], "c", LATER, LATER + timedelta(seconds=9), sends=False)
+    assert isinstance(closer, Claim)
+    assert closer.doubtful == {"a", "b"}

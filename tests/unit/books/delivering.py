@@ -10,6 +10,7 @@ from services.delivery.retry import Ended
 from services.delivery.tally import same_for_all
 from shared.flow.envelope import SliceDue
 from shared.flow.identity import member_id, root_of, send_of
+from shared.flow.order import Order
 from shared.flow.suspicion import guilty, suspect
 from shared.flow.verdict import Fate
 from shared.store.claims import Claim, HeldByAnother, Suspected
@@ -36,6 +37,7 @@ def open_jobs(world: World, slices: Sequence[SliceDue]) -> list[Job]:
 
 def deliver(world: World, process: Process, message: Waiting) -> Steps:
     """One message to its ack."""
+    _without_the_stopped(world, process, message)
     jobs = open_jobs(world, message.slices)
     yield
     members = [one.member for one in jobs]
@@ -54,6 +56,15 @@ def deliver(world: World, process: Process, message: Waiting) -> Steps:
         yield from _claimed(world, process, message, jobs)
         return
     world.bus.remove(message)
+
+
+def _without_the_stopped(world: World, process: Process, message: Waiting) -> None:
+    """What was called off is left to whoever closes it; what is paused waits."""
+    stopped = {due: process.stops(world.sends[send_of(due.id)], world.now) for due in message.slices}
+    for due, order in stopped.items():
+        if order is Order.PAUSED:
+            world.publish(due, at=world.now + LEASE, alone=True)
+    message.slices = tuple(due for due in message.slices if not stopped[due])
 
 
 def _claimed(world: World, process: Process, message: Waiting, jobs: list[Job]) -> Steps:

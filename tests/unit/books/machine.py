@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shared.flow import books
 from shared.flow.identity import send_of
+from shared.flow.order import Wish
 from shared.flow.send import Duplicates
 from tests.unit.books import keeping
 from tests.unit.books.checking import lawful
@@ -49,6 +50,11 @@ class Flow(RuleBasedStateMachine):
         else:
             self.others.append(getattr(keeping, what)(self.world, key))
 
+    @rule(wish=st.sampled_from(Wish), pick=PICK)
+    def order(self, wish: Wish, pick: int) -> None:
+        """A backend pauses, resumes or calls off a send; the workers hear of it later."""
+        keeping.order(self.world, sorted(self.world.sends)[pick % len(self.world.sends)], wish)
+
     @rule(takes=st.integers(0, 4), steps=st.integers(1, 60), pick=PICK)
     def work(self, takes: int, steps: int, pick: int) -> None:
         """Any visible messages are taken, in any order, and whatever is at work goes on, turn by turn."""
@@ -70,6 +76,8 @@ class Flow(RuleBasedStateMachine):
         """Time passes; whoever is awake keeps its claims, as far as they are its own still."""
         self.world.now += leap
         for process in self.processes:
+            if not process.frozen:
+                process.orders = dict(self.world.orders)
             for held in [] if process.frozen else process.table.all():
                 live = self.world.claim(held.claim, process.name)
                 held.lost = held.lost or live is None
@@ -145,6 +153,7 @@ class Flow(RuleBasedStateMachine):
             if plan is not None:
                 lawful(self.world, key, plan)
             assert plan is not None or not self.world.parts(key)
+            assert not [one for one in self.world.not_sent[key] if self.world.accepted[key][one]]
             twice = books.repeats(self.world.accepted[key])
             if send.request.duplicates is Duplicates.NEVER:
                 assert twice == 0
@@ -154,6 +163,8 @@ class Flow(RuleBasedStateMachine):
         """The trouble ends, and the books close: every send, exactly."""
         if not hasattr(self, "world"):
             return
+        for key in self.world.sends:
+            keeping.order(self.world, key, Wish.RESUME)
         for _ in range(ROUNDS):
             if len(self.world.finals) == len(self.world.sends):
                 break

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +12,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from services.delivery.job import Found, Job
 from shared.flow.books import repeats
+from shared.flow.order import Wish
 from shared.flow.record import Part
 from shared.flow.send import Duplicates
-from shared.store.claims import Claim
+from shared.store.claims import Claim, HeldByAnother, Suspected
 from tests.unit.books import keeping
 from tests.unit.books.delivering import deliver
 from tests.unit.books.machine import Flow
@@ -39,10 +40,10 @@ class Forgetful(dict[str, Any]):
 
 @dataclass
 class ClaimsForAll(World):
-    def take(self, chunks: Sequence[str], owner: str, *, suspected: bool = False) -> Claim:
+    def take(self, chunks: Sequence[str], owner: str, *, sends: bool = True, suspected: bool = False) -> Claim:
         del suspected
         claim = Claim(f"c{self.rng.getrandbits(32)}", tuple(chunks))
-        self.claims.append(LiveClaim(claim, owner, self.now + LEASE))
+        self.claims.append(LiveClaim(claim, owner, self.now + LEASE, not sends))
         return claim
 
 
@@ -67,7 +68,24 @@ class CountedTwice(World):
         return found + [part for part in found if part.closing][:1]
 
 
-FLAWS = {"no claims": ClaimsForAll, "gone forgotten": GoneAreForgotten, "no marks": NoMarks, "twice": CountedTwice}
+@dataclass
+class DeathsAreForgotten(World):
+    """A closer that takes what nobody holds for what nobody sent."""
+
+    def take(
+        self, chunks: Sequence[str], owner: str, *, sends: bool = True, suspected: bool = False
+    ) -> Claim | HeldByAnother | Suspected:
+        taken = super().take(chunks, owner, sends=sends, suspected=suspected)
+        return replace(taken, doubtful=frozenset()) if isinstance(taken, Claim) else taken
+
+
+FLAWS = {
+    "deaths forgotten": DeathsAreForgotten,
+    "no claims": ClaimsForAll,
+    "gone forgotten": GoneAreForgotten,
+    "no marks": NoMarks,
+    "twice": CountedTwice,
+}
 
 
 @pytest.mark.parametrize("flaw", FLAWS.values(), ids=FLAWS)
@@ -112,7 +130,7 @@ def live(flow: Flow, rng: random.Random) -> None:
     life, duplicates = rng.choice([timedelta(minutes=2), timedelta(hours=2)]), rng.choice(list(Duplicates))
     flow.begin(rng.getrandbits(32), [(rng.choice(["everyone", "listed", "small"]), life, duplicates)])
     for _ in range(25):
-        happen(flow, rng.choices(range(6), [5, 1, 1, 1, 1, 1])[0], rng.randrange(1000))
+        happen(flow, rng.choices(range(7), [5, 1, 1, 1, 1, 1, 1])[0], rng.randrange(1000))
         flow.the_laws_hold()
     flow.teardown()
 
@@ -129,5 +147,7 @@ def happen(flow: Flow, what: int, pick: int) -> None:
             flow.another(("plan", "sweep", "hear", "drop")[pick % 4], pick)
         case 4:
             flow.overtake(pick % 2, timedelta(seconds=61), pick)
+        case 5:
+            flow.order(list(Wish)[pick % 3], pick)
         case _:
             flow.change_registry(pick)

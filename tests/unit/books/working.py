@@ -2,18 +2,20 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import Any, Final
 
 from services.delivery.held import Held, Table
-from services.delivery.job import Found, Job
+from services.delivery.job import Found, Job, in_doubt
 from services.delivery.retry import UNKNOWN_OUTCOME, Again, Ended, Situation, decide, too_late
 from services.delivery.tally import Tally, same_for_all
 from shared.flow.device import Device
 from shared.flow.envelope import SliceDue
 from shared.flow.identity import attempt_of, retry_slice_id
+from shared.flow.order import Order, Standing
 from shared.flow.record import Part
-from shared.flow.send import Duplicates
+from shared.flow.send import Duplicates, Send
 from shared.flow.verdict import Fate
 from tests.unit.books.world import Waiting, World
 
@@ -38,6 +40,13 @@ class Process:
     table: Table = field(default_factory=Table)
     tasks: list[tuple[Steps, Waiting]] = field(default_factory=list)
     flights: list[Flight] = field(default_factory=list)
+    orders: dict[str, Order] = field(default_factory=dict)
+    """As it last heard of them."""
+
+    def stops(self, send: Send, now: datetime) -> Order | None:
+        """The order for which nothing of the send may be begun."""
+        order = self.orders.get(send.key)
+        return order if order and Standing(order, now).stops(now, send.deadline) else None
 
     def messages(self) -> list[Any]:
         """Everything that it has not acked."""
@@ -46,11 +55,14 @@ class Process:
 
 def work_chunks(world: World, process: Process, jobs: list[Job], held: Held) -> Generator[None, None, bool]:
     """These chunks, closed by one record; whether somebody else had closed one of them."""
-    if not held.good(world.now):
+    if not held.good(world.now) or any(process.stops(one.send, world.now) for one in jobs):
         return True
+    if not world.begin(held.claim, process.name, [one.member for one in jobs]):
+        return True
+    yield
     flights = {one.member: Flight(one.send.key, 0) for one in jobs}
     process.flights += flights.values()
-    found = world.find(jobs)
+    found = in_doubt(world.find(jobs), held.claim.doubtful)
     for member, there in found.items():
         flights[member].devices = len(there.devices)
     yield

@@ -19,6 +19,7 @@ from shared.flow.envelope import SliceDue
 from shared.flow.identity import device_id, shard_of
 from shared.flow.lane import Lane
 from shared.flow.message import Message as Text
+from shared.flow.order import Order
 from shared.flow.plan import ListRange, Plan, PlannedRoute, ShardRange, own_plan
 from shared.flow.record import Part
 from shared.flow.report import Report
@@ -56,6 +57,12 @@ class LiveClaim:
     alone: bool = False
     blamed: tuple[str, ...] = ()
     since: datetime | None = None
+    doubtful: frozenset[str] = frozenset()
+    begun: frozenset[str] = frozenset()
+
+    def in_doubt(self) -> frozenset[str]:
+        """What nobody can answer for, once it has ended."""
+        return self.doubtful | (frozenset() if self.handed_back else self.begun)
 
 
 @dataclass
@@ -79,6 +86,9 @@ class World:
     """By send: what providers took and did not answer."""
     excused: Counter[str] = field(default_factory=Counter)
     """By send: devices of chunks that were in flight without a record when their process died or froze."""
+    orders: dict[str, Order] = field(default_factory=dict)
+    not_sent: defaultdict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
+    """By send: whom a closing record calls cancelled."""
     look_again: bool = True
     """Whether a worker that has the claim of others asks once more which of its chunks are open."""
 
@@ -130,13 +140,20 @@ class World:
     def debts(self, key: str) -> list[Debt]:
         return [Debt(part.member, debt.step, debt.due, debt.stored) for part in self.parts(key) for debt in part.owed]
 
-    def take(self, chunks: Sequence[str], owner: str, *, suspected: bool = False) -> Claim | HeldByAnother | Suspected:
+    def take(
+        self, chunks: Sequence[str], owner: str, *, sends: bool = True, suspected: bool = False
+    ) -> Claim | HeldByAnother | Suspected:
         meeting = [one for one in self.claims if set(one.claim.members) & set(chunks)]
         live = [one.until for one in meeting if one.until > self.now]
         if live:
             return HeldByAnother(max(live))
-        if len(chunks) > 1 and any(suspect(one.claim.takeovers) and len(one.claim.members) == 1 for one in meeting):
+        if (
+            sends
+            and len(chunks) > 1
+            and any(suspect(one.claim.takeovers) and len(one.claim.members) == 1 for one in meeting)
+        ):
             return Suspected()
+        doubtful = frozenset(member for one in meeting for member in one.in_doubt()) & set(chunks)
         taken = LiveClaim(Claim(f"c{self.rng.getrandbits(32)}", tuple(chunks)), owner, self.now + LEASE)
         died, left = SUSPECT if suspected else 0, []
         for one in meeting:
@@ -149,8 +166,15 @@ class World:
                 taken.blamed, taken.since = one.blamed, one.since
                 if not one.handed_back and (one.alone or held == 1):
                     taken.blamed, taken.since = (*one.blamed, one.owner), one.since or self.now
+        taken.handed_back, taken.doubtful = not sends, doubtful
         taken.claim = Claim(
-            taken.claim.id, tuple(chunks), died, bool(meeting), len(taken.blamed), self._elsewhere(taken, died)
+            taken.claim.id,
+            tuple(chunks),
+            died,
+            bool(meeting),
+            len(taken.blamed),
+            self._elsewhere(taken, died),
+            doubtful,
         )
         self.claims = [one for one in self.claims if one not in meeting] + [*left, taken]
         return taken.claim
@@ -169,6 +193,14 @@ class World:
         if taken.since is None or not suspect(died):
             return 0
         return sum(at >= taken.since and owner not in taken.blamed for owner, (at, _) in self.deaths.items())
+
+    def begin(self, claim: Claim, owner: str, chunks: Collection[str]) -> bool:
+        """Says that these are begun; not if the claim is another's."""
+        live = self.claim(claim, owner)
+        ours = live is not None and set(chunks) <= set(live.claim.members)
+        if live is not None and ours:
+            live.begun |= frozenset(chunks)
+        return ours
 
     def claim(self, claim: Claim, owner: str) -> LiveClaim | None:
         return next((one for one in self.claims if one.claim.id == claim.id and one.owner == owner), None)

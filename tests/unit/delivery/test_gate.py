@@ -13,6 +13,7 @@ from services.delivery.job import Job
 from services.delivery.parking import Parking, Wiring
 from services.delivery.routes import Routes
 from shared.flow.lane import Lane
+from shared.flow.order import Order, Standing
 from shared.providers.contract import VariantSettings
 from shared.runtime.clock import FixedClock
 from shared.store.parking import Parked
@@ -34,11 +35,24 @@ class Known:
         return Credentialed(one, VariantSettings(), self.parked.get(variant))
 
 
-def gate(catalog: Known) -> Gate:
+@dataclass
+class Orders:
+    """What was ordered about sends."""
+
+    known: dict[str, Standing] = field(default_factory=dict)
+
+    def of(self, key: str) -> Standing | None:
+        return self.known.get(key)
+
+
+def gate(catalog: Known, ordered: dict[str, Standing] | None = None) -> Gate:
+    orders = cast("Any", Orders(ordered or {}))
     clock = FixedClock(NOW)
     known = cast("Any", catalog)
     routes = Routes("apns", clock, cast("Any", None), random.Random(1))
-    return Gate(known, Parking(Wiring("apns", cast("Any", None), known, clock, cast("Any", None))), routes, clock)
+    return Gate(
+        known, Parking(Wiring("apns", cast("Any", None), known, clock, cast("Any", None))), routes, clock, orders
+    )
 
 
 def slices(variant: str, count: int, ttl: timedelta = timedelta(hours=1)) -> list[Job]:
@@ -96,3 +110,31 @@ async def test_what_is_past_its_deadline_goes_on_to_be_recorded() -> None:
         [*slices("v", 1, timedelta(seconds=-1)), *slices("w", 30, timedelta(seconds=-1))], Lane.NOW
     )
     assert not entry.held
+
+
+async def test_what_was_called_off_is_neither_worked_nor_kept_waiting() -> None:
+    one = slices("v", 2)
+    called_off = {one[0].send.key: Standing(Order.CANCELLED, NOW)}
+    entry = await gate(Known(), called_off).look(one, Lane.NOW)
+    assert entry.dropped == {"app.v.0.0", "app.v.0.1"}
+    assert not entry.held
+
+
+async def test_what_is_paused_waits_longer_the_longer_it_is_but_never_past_its_deadline() -> None:
+    one = slices("v", 1, timedelta(seconds=20))
+    waits = []
+    for minutes in (0, 1, 60):
+        paused = {one[0].send.key: Standing(Order.PAUSED, NOW - timedelta(minutes=minutes))}
+        entry = await gate(Known(), paused).look(one, Lane.BULK)
+        waits.append(entry.held["app.v.0.0"] - NOW)
+        assert not entry.dropped
+    assert waits == [timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=20)]
+
+
+async def test_a_pause_ends_with_the_deadline_and_calling_off_does_not() -> None:
+    one = slices("v", 1, timedelta(seconds=-1))
+    paused, cancelled = ({one[0].send.key: Standing(order, NOW)} for order in (Order.PAUSED, Order.CANCELLED))
+    entry = await gate(Known(), paused).look(one, Lane.NOW)
+    assert not entry.held
+    assert not entry.dropped
+    assert (await gate(Known(), cancelled).look(one, Lane.NOW)).dropped

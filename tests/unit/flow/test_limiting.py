@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.flow.limiting import SMALLEST_CHUNK, bundle_size, chunk_size, portion
+from shared.flow.limiting import MOMENT, SMALLEST_CHUNK, allowance, begun, bundle_size, chunk_size, portion, spread
 
 rates = st.floats(0.01, 1_000_000)
 
@@ -20,3 +20,34 @@ def test_a_chunk_is_two_seconds_of_the_limit_but_never_more_than_usual(rate: flo
 def test_a_portion_is_a_quarter_of_a_second_and_at_least_one(rate: float) -> None:
     assert 1 <= portion(rate) <= max(1, rate / 4)
     assert 1 <= bundle_size(rate) <= max(1, rate)
+
+
+@given(per_minute=st.integers(1, 10_000_000), looks=st.lists(st.floats(0, 30), min_size=1, max_size=40))
+def test_a_spread_send_never_runs_ahead_of_its_pace_nor_makes_up_for_a_pause(
+    per_minute: int, looks: list[float]
+) -> None:
+    """Whoever looks, and whenever: in no span of time is more begun than its pace allows, and a moment's worth."""
+    size, each = spread(500, per_minute)
+    assert 1 <= size <= 500
+    assert abs(size / each * 60 - per_minute) < per_minute / 1e6
+    now, paced, begun_at = 1000.0, 0.0, list[tuple[float, int]]()
+    for wait in looks:
+        now += wait
+        count = allowance(paced, now, each)
+        paced = begun(paced, now, each, count)
+        begun_at.append((now, count))
+    for start, (since, _) in enumerate(begun_at):
+        total = 0
+        for at, count in begun_at[start:]:
+            total += count
+            assert total <= (at - since + MOMENT) / each + 2
+
+
+def test_who_looks_every_second_keeps_the_pace() -> None:
+    size, each = spread(500, 600)
+    paced, total = 0.0, 0
+    for second in range(60):
+        count = allowance(paced, 1000.0 + second, each)
+        paced = begun(paced, 1000.0 + second, each, count)
+        total += count * size
+    assert 600 <= total <= 600 + 3 * size + 20

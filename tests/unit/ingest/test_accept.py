@@ -11,7 +11,8 @@ from shared.flow.accept import RouteTarget, accept, lists_of, unread
 from shared.flow.audience import NAMED_INLINE, Audience
 from shared.flow.lane import NOW_BY_DEFAULT, NOW_MAX, Lane
 from shared.flow.message import Message
-from shared.flow.send import DEFAULT_TTL, Problem, Send, SendRequest
+from shared.flow.send import Problem, Send, SendRequest
+from shared.flow.timing import DEFAULT_TTL
 from tests.unit.ingest.requests import NOW, VARIANTS, accepted, requests, to
 
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from services.planner.door import id_for, may_reply, named_app, unpacked
+from services.planner.door import may_reply, named_app, unpacked
+from services.planner.told import id_for
 from shared.taking import Unreadable
 
 

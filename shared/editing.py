@@ -1,0 +1,86 @@
+"""Replaces a scheduled send that has not begun by what the backend wants now, over HTTP and AMQP alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.flow.accept import accept, lists_of
+from shared.flow.order import Order
+from shared.flow.send import Problem, Send, SendRequest
+from shared.ordering import CALLED_OFF, WAIT, TooLate
+from shared.providers.registry import check_message
+from shared.referring import said_in_full
+from shared.roster import Rosters, canonical
+from shared.runtime.clock import Time
+from shared.store.connection import Store
+from shared.store.errors import Missing
+from shared.terms import TermsBook
+
+
+class Unacceptable(Exception):  # noqa: N818  # said of the request
+    """The send stays as it was: these things are wrong with what it should become."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems[0].detail)
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Editing:
+    """Lives as long as the process."""
+
+    store: Store
+    rosters: Rosters
+    terms: TermsBook
+    clock: Time
+
+    async def replace(self, key: str, request: SendRequest) -> Send:
+        """The send as it is now. Raises `Missing`, `TooLate` and `Unacceptable`.
+
+        Lists are stored under the new revision's name before it counts, so nobody ever walks half of the old ones.
+        Whether it has begun is decided by one document: what the planner begins is one revision or the other.
+        """
+        old = await self.store.sends.get(key)
+        if old is None:
+            message = "the app has no such send"
+            raise Missing(message)
+        await self._still_waits(old)
+        send, lists = await self._accepted(old, request)
+        if request.validate_only:
+            return old
+        for name, values in lists.items():
+            await self.store.lists.insert(send.list_name(name), values)
+        if not await self.store.sends.replace(send):
+            message = "the send has begun, or was changed by another at the same time"
+            raise TooLate(message)
+        await self.store.schedule.put_off(send, send.begins_at or self.clock.now(), WAIT)
+        return send
+
+    async def _still_waits(self, send: Send) -> None:
+        if send.problems:
+            message = "the send was rejected"
+            raise TooLate(message)
+        if send.begins_at is None:
+            message = "the send was not scheduled, it has begun"
+            raise TooLate(message)
+        standing = await self.store.orders.get(send.key)
+        if standing is not None and standing.order is Order.CANCELLED:
+            raise TooLate(CALLED_OFF)
+
+    async def _accepted(self, old: Send, request: SendRequest) -> tuple[Send, dict[str, tuple[str, ...]]]:
+        now = self.clock.now()
+        roster = await self.rosters.of(old.app, fresh=True)
+        targets = roster.targets
+        said = await said_in_full(request, old.app, self.store.templates)
+        if isinstance(said, Problem):
+            raise Unacceptable([said])
+        request = canonical(said, targets)
+        terms = await self.terms.of(old.app, request, roster)
+        send = accept(request, old.app, old.key, targets, now, old.source, check=check_message, terms=terms)
+        if send.problems:
+            raise Unacceptable(send.problems)
+        begins = send.begins_at or send.accepted_at
+        changed = {
+            "revision": old.revision + 1, "accepted_at": old.accepted_at, "begins_at": begins,
+            "fingerprint": old.fingerprint,
+        }  # fmt: skip
+        return send.model_copy(update=changed), lists_of(request)
