@@ -4,8 +4,8 @@
  doubtful: [chunks]}
 A chunk is in one claim only (unique index on members). `takeovers` counts claims that ran out and were taken over with
 the same chunks open; handing back does not count. `blamed` are the owners that died with nothing else in hand. `begun`
-are those that the holder may have begun to send, all if it does not say so; `doubtful` those that a holder of before had
-begun when it died: they may have been sent without a record.
+are those that the holder may have begun to send, all if it does not say so; `doubtful` those that one before had begun
+when it died: they may have been sent without a record.
 """
 
 import secrets
@@ -76,7 +76,7 @@ class Claims:
         """Makes the indexes."""
         await self._claims.create_indexes(list(self.INDEXES))
 
-    async def take(
+    async def take(  # noqa: PLR0913  # who takes what, and what it means should he die
         self,
         chunks: Sequence[str],
         owner: str,
