@@ -35,6 +35,9 @@ PATH_PARAMETERS: Final = {
     "send": "the send's id",
     "template": "the template's name",
     "segment": "the segment's name",
+    "webhook": "the webhook's id",
+    "user": "the user, in the backend's words",
+    "erasure": "the erasure's id",
 }
 NAMED_BY: Final = {"template": "name", "segment": "name"}
 """What of the answer to its making names a thing; everything else has an `id`."""
