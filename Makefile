@@ -28,8 +28,12 @@ up: setup ## Start everything and leave it running
 down: $(CARILLON) ## Stop what `make up` started
 	@$(CARILLON) down
 
-test: setup ## Run every test against real servers
-	$(BIN)/python -m pytest
+FLOW := tests/integration/flow
+test: setup ## Run every test against real servers: the flow's, which mostly wait, beside all others
+	@mkdir -p build; $(BIN)/python -m pytest $(FLOW) > build/test-flow.txt 2>&1 & flow=$$!; \
+	trap 'kill $$flow 2>/dev/null || true' INT TERM; failed=0; \
+	$(BIN)/python -m pytest --ignore=$(FLOW) || failed=1; \
+	wait $$flow || failed=1; cat build/test-flow.txt; exit $$failed
 
 check: .venv/installed ## Lint, format, types, imports and dependencies
 	$(BIN)/ruff check .
