@@ -12,8 +12,10 @@ from tests.integration.ingest.conftest import ADMIN, Database
 from tests.integration.ingest.tenant import Tenant, bearer
 
 pytestmark = pytest.mark.anyio
-THINGS = {"device": "0" * 24, "send": "s" * 20, "segment": "s", "template": "t"}
+THINGS = {"device": "0" * 24, "send": "s" * 20, "segment": "s", "template": "t", "webhook": "w" * 16, "erasure": "e"}
 """What an app has, by what stands for it in a path."""
+NAMED = {"app": "a", "variant": "v", "kind": "app", "user": "ada"}
+"""What else stands in paths: keys say whose it is; every app may have a user of the same name."""
 NAMES = [f"{one.method} {one.path}" for one in ENDPOINTS]
 BODIES: dict[str, object] = {
     "POST /v1/apps": {"name": "new"},
@@ -25,13 +27,15 @@ BODIES: dict[str, object] = {
     "POST /v1/devices/{device}:unsubscribe": {"tags": ["eve"]},
     "PUT /v1/segments/{segment}": {"filter": {"field": "user", "eq": "eve"}},
     "PUT /v1/sends/{send}": {"audience": {"everyone": True}, "message": {"title": "Ding"}},
+    "PUT /v1/webhooks/{webhook}": {"enabled": False},
+    "POST /v1/webhooks/{webhook}:replay": {"from": "2030-01-01T00:00:00Z", "to": "2030-01-01T01:00:00Z"},
     "POST /v1/sends": {"audience": {"variants": ["{variant}"]}, "message": {"title": "Ding"}},
 }
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=NAMES)
 async def test_without_a_key_nothing_is_told(http: httpx.AsyncClient, endpoint: Endpoint) -> None:
-    path = endpoint.path.format(app="a", variant="v", kind="app", **THINGS)
+    path = endpoint.path.format(**NAMED, **THINGS)
     wrong: Sequence[dict[str, str]] = (
         {},
         {"Authorization": "Bearer"},
@@ -50,7 +54,7 @@ async def test_without_a_key_nothing_is_told(http: httpx.AsyncClient, endpoint: 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=NAMES)
 async def test_the_wrong_kind_of_key_opens_nothing(idle: Tenant, endpoint: Endpoint) -> None:
     tenant = idle
-    path = endpoint.path.format(app=tenant.id, variant=tenant.apns, kind="app", **THINGS)
+    path = endpoint.path.format(**NAMED | {"app": tenant.id, "variant": tenant.apns}, **THINGS)
     keys = {"admin": ADMIN, "app": tenant.app_secret, "client": tenant.client_secret}
     for kind in keys.keys() - set(endpoint.access):
         answer = await tenant.http.request(endpoint.method, path, headers=bearer(keys[kind]), json={})
@@ -58,7 +62,7 @@ async def test_the_wrong_kind_of_key_opens_nothing(idle: Tenant, endpoint: Endpo
 
 
 def test_every_endpoint_with_an_id_is_tried_below() -> None:
-    tried = {"{app}", "{variant}", "{kind}"} | {f"{{{name}}}" for name in THINGS}
+    tried = {f"{{{name}}}" for name in (*NAMED, *THINGS)}
     named = {name for one in ENDPOINTS for name in re.findall(r"\{\w+\}", one.path)}
     assert named <= tried
 
@@ -75,7 +79,11 @@ async def test_another_tenants_ids_are_not_there(
     send = (await tenant.send(audience={"users": ["ada"]})).json()["id"]
     for things, said in (("segments", {"filter": {"field": "user", "eq": "ada"}}), ("templates", {"message": {}})):
         assert (await tenant.post(f"/v1/{things}", {"name": "ada-s", **said})).status_code == 201
-    path = endpoint.path.format(device=device, send=send, segment="ada-s", template="ada-s")
+    hook = (await tenant.post("/v1/webhooks", {"url": "https://example.com", "events": ["anomaly"]})).json()["id"]
+    erased = await tenant.http.delete("/v1/users/eve", headers=bearer(tenant.app_secret))
+    path = endpoint.path.format(
+        device=device, send=send, segment="ada-s", template="ada-s", webhook=hook, erasure=erased.json()["id"]
+    )
     before = stored["devices"].find_one({"_id": bytes.fromhex(device)})
     keys = [other.app_secret, other.client_secret] if "client" in endpoint.access else [other.app_secret]
     for key in keys:
