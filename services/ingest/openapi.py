@@ -25,6 +25,7 @@ from services.ingest.lines import MEDIA_TYPE as LINES
 from services.ingest.problems import MEDIA_TYPE, ProblemDocument
 from services.ingest.routes import ENDPOINTS
 from services.ingest.schemas import Schemas
+from services.ingest.watching import STREAM
 from shared.contract.schemas import Schema
 from shared.runtime.version import VERSION
 
@@ -87,7 +88,10 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Schema]:
             response["content"] = {JSON: {"schema": schemas.ref(model, "serialization")}}
         if model:
             for kind in endpoint.media:
-                response.setdefault("content", {})[kind] = {"schema": {"type": "string"}}
+                said: dict[str, Any] = (
+                    {} if kind == STREAM else {"type": "string"}
+                )  # each event is JSON of its own kind
+                response.setdefault("content", {})[kind] = {"schema": said}
         headers = dict(REPLAY) if endpoint.method == "POST" and not endpoint.lines else {}
         if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and "secrets" not in endpoint.path:
             headers["Location"] = {"schema": {"type": "string"}}

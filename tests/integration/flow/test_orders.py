@@ -154,5 +154,5 @@ async def test_a_send_and_its_end_may_come_in_one_message(scene: Scene, backend:
     assert [one["state"] for one in said["answers"]] == ["accepted", "cancelled"]
     counted = fates(await scene.finished("once-and-never", 40))
     accepted = scene.accepted(devices)
-    assert accepted[0] == counted["cancelled"]
+    assert accepted[0] == counted.get("cancelled", 0)  # a worker may have been quicker than the order
     assert accepted[1] == counted.get("delivered", 0)
