@@ -1,4 +1,7 @@
-"""Every endpoint, as data: who may call it, what it takes and what it answers. The OpenAPI document is made from it."""
+"""Every endpoint, as data: who may call it, what it takes and what it answers. The OpenAPI document is made from it.
+
+Long, because it is one table: data to look things up in, nothing is decided here.
+"""
 
 from http import HTTPStatus
 from typing import Final

@@ -4,21 +4,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-import structlog
-
+from services.reporter.again import again_and_again
 from shared.flow.day import GRACE, SPAN, span_start
 from shared.runtime.clock import Time
 from shared.runtime.life import Life
 from shared.store.connection import Store
-from shared.store.errors import StoreAway
 
 EVERY: Final = timedelta(seconds=60)
 LEAST_EVERY: Final = timedelta(seconds=5)
 """Never scaled: so often at most."""
 LEASE: Final = timedelta(minutes=5)
 DUTY: Final = "adding"
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +28,8 @@ class Adding:
 
     async def run(self) -> None:
         """Rounds until the process is asked to stop."""
-        while await self.life.pause(max(self.clock.scaled(EVERY), LEAST_EVERY)):
-            try:
-                await self.round()
-            except StoreAway as error:
-                log.warning("adding_interrupted", error=type(error).__name__)
-            except Exception:
-                log.exception("adding_failed")
+        every = max(self.clock.scaled(EVERY), LEAST_EVERY)
+        await again_and_again(self.life, every, DUTY, self.round)
 
     async def round(self) -> None:
         """Every span that is over, from where the last round ended."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 
+from services.reporter.again import again_and_again
 from shared.flow.message import Message
 from shared.flow.receipt import DEVICE
 from shared.flow.send import Send
@@ -14,7 +15,6 @@ from shared.runtime.clock import Time
 from shared.runtime.life import Life
 from shared.store.connection import Store
 from shared.store.erasures import Erasure
-from shared.store.errors import StoreAway
 from shared.store.traces import ERASED
 
 EVERY: Final = timedelta(seconds=30)
@@ -38,13 +38,8 @@ class Erasing:
 
     async def run(self) -> None:
         """Rounds until the process is asked to stop."""
-        while await self.life.pause(max(self.clock.scaled(EVERY), LEAST_EVERY)):
-            try:
-                await self.round()
-            except StoreAway as error:
-                log.warning("erasing_interrupted", error=type(error).__name__)
-            except Exception:
-                log.exception("erasing_failed")
+        every = max(self.clock.scaled(EVERY), LEAST_EVERY)
+        await again_and_again(self.life, every, DUTY, self.round)
 
     async def round(self) -> None:
         """Everything that is owed, for as long as the duty is ours."""

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from services.reporter.again import again_and_again
 from shared.flow.accept import purged
 from shared.flow.report import own_report, settled
 from shared.flow.send import Send
@@ -17,7 +18,6 @@ from shared.runtime.clock import Time
 from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
-from shared.store.errors import StoreAway
 
 EVERY: Final = timedelta(hours=1)
 LEAST_EVERY: Final = timedelta(seconds=5)
@@ -44,13 +44,8 @@ class Purging:
 
     async def run(self) -> None:
         """Rounds until the process is asked to stop."""
-        while await self.life.pause(max(self.clock.scaled(EVERY), LEAST_EVERY)):
-            try:
-                await self.round()
-            except StoreAway as error:
-                log.warning("purge_interrupted", error=type(error).__name__)
-            except Exception:
-                log.exception("purge_failed")
+        every = max(self.clock.scaled(EVERY), LEAST_EVERY)
+        await again_and_again(self.life, every, DUTY, self.round)
 
     async def round(self) -> None:
         """Every app, for as long as the duty is ours."""

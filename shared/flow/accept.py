@@ -1,6 +1,8 @@
 """Decides what becomes of a request: a send with its routes, lane and deadline, or one rejected with its problems.
 
 The same for HTTP and AMQP, and pure: who calls stores the lists first, then the send, then wakes the planner.
+
+Long, because every rule that a request can break is asked here, in one order, for both doors.
 """
 
 from collections.abc import Callable, Mapping, Sequence

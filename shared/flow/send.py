@@ -1,4 +1,7 @@
-"""What a backend asks for, over HTTP and AMQP alike, and what it becomes once it is accepted."""
+"""What a backend asks for, over HTTP and AMQP alike, and what it becomes once it is accepted.
+
+Long, as it is the schema: every field with its description, hardly any code.
+"""
 
 import re
 from datetime import datetime, timedelta

@@ -6,6 +6,8 @@ A chunk is in one claim only (unique index on members). `takeovers` counts claim
 the same chunks open; handing back does not count. `blamed` are the owners that died with nothing else in hand. `begun`
 are those that the holder may have begun to send, all if it does not say so; `doubtful` those that one before had begun
 when it died: they may have been sent without a record.
+
+Long, because taking a claim, and what it says of whoever had it before, is one decision over one document.
 """
 
 import secrets
