@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from secrets import token_hex
 
 from shared.flow.device import Device
 from shared.flow.message import Message
 from shared.templates.engine import Engine, Texts, engine
 from shared.templates.places import Leaf, filled, whole_number
+from shared.templates.plain import Values, Wanted, split, values
 from shared.templates.reading import Reading
 from shared.templates.variables import rows
 
@@ -18,7 +20,7 @@ class Bodies:
     """A body with places for what is rendered. `frame` is a format: one `%s` for each text."""
 
     frame: str
-    engine: Engine
+    engine: Engine | Values
     uses: frozenset[str]
     numbers: tuple[int, ...]
     """Which of the texts are numbers."""
@@ -31,7 +33,10 @@ class Bodies:
         if self.numbers:
             texts = [one and _counted(one, self.numbers) for one in texts]
         frame = self.frame
-        return [None if one is None else (frame % one).encode() for one in texts]
+        try:
+            return [None if one is None else (frame % one).encode() for one in texts]
+        except UnicodeEncodeError:  # somebody's text holds half a surrogate pair
+            return [_encoded(frame, one) for one in texts]
 
 
 def bodies_of(message: Message, platform: str, variant: str, made: Callable[[Message], bytes]) -> Bodies:
@@ -57,18 +62,42 @@ def _assembled(text: str, found: Sequence[tuple[re.Match[str], Leaf, Reading]], 
     frame, sources, at = [], [], 0
     for one, leaf, reading in found:
         quote = int(leaf.number)  # a number stands without the quotes around its mark
-        frame.append(text[at : one.start() - quote].replace("%", "%%") + "%s")
+        frame.append(text[at : one.start() - quote].replace("%", "%%"))
         at = one.end() + quote
         sources.append(f"{reading.before}{reading.source}{reading.after}" if leaf.number else reading.source)
     frame.append(text[at:].replace("%", "%%"))
-    return Bodies(
-        frame="".join(frame),
-        engine=engine(tuple(sources)),
-        uses=frozenset().union(*(reading.uses for _, _, reading in found)),
-        numbers=tuple(n for n, (_, leaf, _) in enumerate(found) if leaf.number),
-        platform=platform,
-        variant=variant,
-    )
+    numbers = tuple(n for n, (_, leaf, _) in enumerate(found) if leaf.number)
+    uses = frozenset().union(*(reading.uses for _, _, reading in found))
+    simple = _only_values(frame, sources, numbers)
+    if simple is not None:
+        return Bodies(simple[0], values(simple[1]), uses, simple[2], platform, variant)
+    return Bodies("%s".join(frame), engine(tuple(sources)), uses, numbers, platform, variant)
+
+
+def _only_values(
+    frame: Sequence[str], sources: Sequence[str], numbers: Sequence[int]
+) -> tuple[str, list[Wanted], tuple[int, ...]] | None:
+    """The frame with a place for each value, the values, and which of them are numbers; None if a text is more."""
+    wanted: list[Wanted] = []
+    counted: list[int] = []
+    parts = [frame[0]]
+    for n, source in enumerate(sources):
+        found = split(source)
+        if found is None or (n in numbers and (any(found.same) or len(found.wanted) != 1)):
+            return None
+        if n in numbers:
+            counted.append(len(wanted))
+        wanted += found.wanted
+        parts.append("%s".join(encode_basestring(same)[1:-1].replace("%", "%%") for same in found.same))
+        parts.append(frame[n + 1])
+    return "".join(parts), wanted, tuple(counted)
+
+
+def _encoded(frame: str, texts: Texts | None) -> bytes | None:
+    try:
+        return None if texts is None else (frame % texts).encode()
+    except UnicodeEncodeError:
+        return None
 
 
 def _counted(texts: Texts, numbers: tuple[int, ...]) -> Texts | None:
