@@ -83,7 +83,8 @@ class Rosters:
         """One read for all who ask meanwhile."""
         variants = [one for one in await self._variants.all(app) if one.platform in platforms()]
         targets = tuple(
-            RouteTarget(one.id, one.platform, self._settings(one), provider(one.platform).topics) for one in variants
+            RouteTarget(one.id, one.platform, settings, provider(one.platform).keeps(settings))
+            for one, settings in [(one, self._settings(one)) for one in variants]
         )
         if len(self._known) >= REMEMBERED:
             self._known.clear()

@@ -79,7 +79,7 @@ class Attempts:
         kept = send.request.audience.provider_kept
         context = Context(
             send.key, send.id, send.deadline, now, send.request.duplicates, job.route.variant, dry_run,
-            "token" if kept is None else kept[0],
+            *(("token", "") if kept is None else kept),
         )  # fmt: skip
         prepared = prepare(provider, send.request.told(send.id), variant.settings, context)
         made = prepared.requests(devices)

@@ -58,13 +58,13 @@ async def estimate(desk: Desk, call: Call) -> Reply:
     """Counted where that is quick, else estimated from samples."""
     wanted: Estimate = call.body
     if wanted.audience.provider_kept is not None:
-        raise field_invalid("/audience", "who subscribed to a topic is known to the provider alone")
+        raise field_invalid("/audience", "who subscribed to a topic or channel is known to the provider alone")
     roster = await desk.rosters.of(call.app, fresh=True)
     request = canonical(SendRequest(audience=wanted.audience, message=Message(), confirm=True), roster.targets)
     segments = (await desk.terms.of(call.app, request, roster)).segments
     send = accept(
         request, call.app, send_key(call.app, KEY), roster.targets, desk.now(),
-        check=lambda _, __: (), terms=Terms(segments=segments),
+        check=lambda *_: (), terms=Terms(segments=segments),
     )  # fmt: skip
     if send.problems:
         raise invalid(send.problems)

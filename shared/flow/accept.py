@@ -31,8 +31,9 @@ from shared.flow.stored_list import parts
 from shared.flow.timing import begins_at, deadline_of, untimely
 
 Source = Literal["http", "amqp"]
-MessageCheck = Callable[[Message, dict[str, Sequence[Any]]], Sequence[Problem]]
-"""What is wrong with a message for the settings of these variants, by platform; pointers start at the message."""
+MessageCheck = Callable[[Message, dict[str, Sequence[Any]], str], Sequence[Problem]]
+"""What is wrong with a message for the settings of these variants, by platform, and for this kind of target (`token`,
+or what providers keep); pointers start at the message."""
 UNREAD: Final = SendRequest(audience=Audience(devices=("0" * 24,)), message=Message())
 """Stands in a rejected send for its request, which may be of any size. It is never planned, and reaches nobody."""
 
@@ -44,8 +45,8 @@ class RouteTarget:
     variant: str
     platform: str
     settings: Any = None
-    topics: bool = False
-    """Whether its provider keeps topics."""
+    keeps: frozenset[str] = frozenset()
+    """What its provider keeps for it: topics, conditions, channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
         problems.append(Problem(pointer="/message", detail="Field required"))
     problems += [
         Problem(pointer=f"/message{one.pointer}", detail=one.detail)
-        for one in check(request.told(key.split(".", 1)[1]), _settings(targets or list(variants)))
+        for one in check(request.told(key.split(".", 1)[1]), _settings(targets or list(variants)), _kind(audience))
     ]
     lists = {} if problems else lists_of(request)
     shortened = excluded_cut_down(cut_down(audience, NAMED_INLINE), NAMED_INLINE)
@@ -162,7 +163,7 @@ def _routed(audience: Audience, variants: Sequence[RouteTarget]) -> tuple[list[R
     if not targets and not problems:
         detail = "no variant of the app is left" if variants else "the app has no variant yet"
         if audience.provider_kept is not None and variants:
-            detail = "no variant of the app is left whose platform has topics"
+            detail = f"no variant of the app is left that has a {_kind(audience)} to send to"
         problems.append(Problem(pointer="/audience", detail=detail))
     return targets, problems
 
@@ -176,17 +177,24 @@ def _kept(audience: Audience, target: RouteTarget) -> bool:
     if audience.tokens is not None:
         return target.variant in audience.tokens
     return (
-        (target.topics or audience.provider_kept is None)
+        (audience.provider_kept is None or _kind(audience) in target.keeps)
         and possible(audience.filter, target.platform)
         and (not audience.variants or target.variant in audience.variants)
         and (not audience.platforms or target.platform in audience.platforms)
     )
 
 
+def _kind(audience: Audience) -> str:
+    return "token" if audience.provider_kept is None else audience.provider_kept[0]
+
+
 def _not_for_topics(message: Message) -> list[Problem]:
     said = {"template": message.template, "localized": bool(message.localized)}
     return [
-        Problem(pointer=f"/message/{name}", detail="a topic is no device to choose for")
+        Problem(
+            pointer=f"/message/{name}",
+            detail="only the provider knows who gets it: nothing to choose by",
+        )
         for name, given in said.items()
         if given
     ]

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.flow.filter import Filter, SegmentName
 from shared.flow.model import Travelling
-from shared.flow.topics import MOST_TEXT, TOPIC, condition_problem
+from shared.flow.topics import CHANNEL, MOST_TEXT, TOPIC, condition_problem
 
 NAMED_INLINE: Final = 10
 """Named recipients up to this many stay in the send; more are stored in parts."""
@@ -23,7 +23,9 @@ DeviceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
-KINDS: Final = ("users", "devices", "tokens", "topic", "condition")
+KINDS: Final = ("users", "devices", "tokens", "topic", "condition", "channel")
+Kept = Literal["topic", "condition", "channel"]
+"""What providers keep themselves, as a kind of recipient."""
 
 
 def _condition(value: str) -> str:
@@ -82,6 +84,9 @@ class Audience(Travelling):
     condition: Annotated[str, StringConstraints(max_length=MOST_TEXT), AfterValidator(_condition)] | None = Field(
         default=None, description="the same for a condition, as in `'a' in topics && !('b' in topics)`"
     )
+    channel: Annotated[str, StringConstraints(pattern=CHANNEL)] | None = Field(
+        default=None, description="whoever follows this broadcast channel of Apple's (Live Activities), by its id"
+    )
     exclude: Exclude = Field(default=Exclude(), description="users and devices to leave out")
 
     @model_validator(mode="after")
@@ -95,12 +100,12 @@ class Audience(Travelling):
             message = "everyone stands alone; leave it out to narrow"
             raise ValueError(message)
         if not (self.everyone or named or narrowed):
-            message = "say whom: everyone, platforms, variants, tags, filter, segments, users, devices, tokens, topic"
+            message = "say whom: everyone, platforms, variants, tags, filter, segments, " + ", ".join(KINDS)
             raise ValueError(message)
         if self.tokens is not None:
             self._tokens_stand_alone()
         if self.provider_kept is not None and (self.narrowed or self.segments or self.exclude.count):
-            message = "who subscribed to a topic is known to the provider alone: narrow by platforms and variants only"
+            message = "only the provider knows who follows a topic or channel: narrow by platforms and variants only"
             raise ValueError(message)
         return self
 
@@ -121,10 +126,12 @@ class Audience(Travelling):
         return self.tags is not None or self.filter is not None
 
     @property
-    def provider_kept(self) -> tuple[Literal["topic", "condition"], str] | None:
+    def provider_kept(self) -> tuple[Kept, str] | None:
         """The target that only the provider can resolve, with its kind."""
         if self.topic is not None:
             return "topic", self.topic
+        if self.channel is not None:
+            return "channel", self.channel
         return ("condition", self.condition) if self.condition is not None else None
 
     @property

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Final
 
 TOPIC: Final = r"^[a-zA-Z0-9._~%-]{1,900}$"
+CHANNEL: Final = r"^[A-Za-z0-9+/]{4,128}={0,2}$"
+"""The id of a broadcast channel of Apple's: base64 (Apple, Sending channel management requests to APNs)."""
 MOST_TOPICS: Final = 5
 MOST_TEXT: Final = 4096
 DEPTH: Final = 10

@@ -16,7 +16,7 @@ from shared.flow.send import Duplicates, Problem
 from shared.flow.verdict import Fate, Outcome, Rejected, Verdict
 
 Headers = tuple[tuple[str, str], ...]
-Target = Literal["token", "topic", "condition"]
+Target = Literal["token", "topic", "condition", "channel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,9 @@ class Context:
     dry_run: bool = False
     """The provider is to check the message and deliver it to nobody; set only where it `validates`."""
     target: Target = "token"
-    """What a device's token is: a topic or a condition stands there for whoever the provider finds by it."""
+    """What a device's token is: a topic, condition or channel stands there for whoever the provider finds by it."""
+    kept: str = ""
+    """That topic, condition or channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +210,6 @@ class Provider(Protocol[S, E]):
     """Which library transport speaks to this provider (`aioapns`, `httpx`), where the operator asks for one."""
     validates: bool
     """Whether the provider can be asked to check a message without delivering it."""
-    topics: bool
-    """Whether it keeps topics that devices subscribe to, and sends to whoever did."""
     min_refresh: float
     """Seconds that must lie between two authorizations of one identity."""
 
@@ -217,7 +217,11 @@ class Provider(Protocol[S, E]):
         """The one spelling of a token under which it is stored: two spellings are one device."""
         ...
 
-    def check(self, message: Message, settings: Sequence[S]) -> list[Problem]:
+    def keeps(self, settings: S | None) -> frozenset[Target]:
+        """What this variant can send to whose subscribers only the provider knows."""
+        ...
+
+    def check(self, message: Message, settings: Sequence[S], target: Target = "token") -> list[Problem]:
         """What no device of these variants could be sent, by JSON pointer into the message (`/apns/aps/badge`).
 
         Called at the door, before anything is stored, and again by the planner for commands over AMQP.

@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
@@ -12,7 +12,7 @@ import shared.providers
 from shared.flow.message import Message
 from shared.flow.send import Problem
 from shared.providers import localized
-from shared.providers.contract import Provider, VariantSettings
+from shared.providers.contract import Provider, Target, VariantSettings
 from shared.providers.pointer import pointer
 
 MOST_PROBLEMS: Final = 100
@@ -34,7 +34,9 @@ def provider(platform: str) -> Provider[Any, Any]:
     return found
 
 
-def check_message(message: Message, targets: dict[str, Sequence[VariantSettings]]) -> list[Problem]:
+def check_message(
+    message: Message, targets: dict[str, Sequence[VariantSettings]], target: str = "token"
+) -> list[Problem]:
     """What is wrong with a message for these variants by platform; pointers start at the message."""
     problems = [
         Problem(pointer=f"/{name}", detail=f"unknown field; raw blocks are {', '.join(platforms())}")
@@ -43,9 +45,9 @@ def check_message(message: Message, targets: dict[str, Sequence[VariantSettings]
     ]
     names = sorted(set(targets) | (set(message.raw) & set(platforms())))
     for name in names:
-        problems += provider(name).check(message, targets.get(name, ()))
+        problems += provider(name).check(message, targets.get(name, ()), cast("Target", target))
         if message.localized:
-            check = partial(provider(name).check, settings=targets.get(name, ()))
+            check = partial(provider(name).check, settings=targets.get(name, ()), target=cast("Target", target))
             problems += localized.problems(message, check)
     return list(dict.fromkeys(problems))  # what is wrong on every platform is told once
 

@@ -6,7 +6,8 @@
 * it never returns flow-control credit, so a connection hangs after 65,535 bytes of errors: replaced well before;
 * it loses resets and errors without a body: a timer ends the wait, and the connection is replaced.
 
-It makes headers from fields and drops what it does not know, `Retry-After` among it.
+It makes headers from fields and drops what it does not know, `Retry-After` among it. It knows no broadcasts: they are
+answered here like a path that does not exist.
 
 Long, because all that knows aioapns, its faults included, is in this one file.
 """
@@ -35,6 +36,7 @@ from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel, Result
 from services.delivery.transport.tls import client_context, trouble
 from shared.flow.lane import Lane
 from shared.flow.verdict import Answer, NotProcessed, Outcome, OutcomeUnknown
+from shared.providers.apns.payload import PATH
 from shared.providers.contract import Headers, Origin, Request
 
 IN_FLIGHT: Final = 100
@@ -196,6 +198,8 @@ class _Connection:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _ask(self, headers: Headers, request: Request) -> Outcome:
+        if not request.path.startswith(PATH):
+            return Answer(400, {}, b'{"reason":"BadPath"}', 0)
         began = perf_counter()
         try:
             result = await self._pool.send_notification(_notification(headers, request))

@@ -36,6 +36,16 @@ class CertificateWanted(BaseModel):
     topics: tuple[str, ...] = ()
 
 
+class ChannelWanted(BaseModel):
+    """A broadcast channel to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bundle: str
+    environment: Literal["production", "sandbox"] = "production"
+    policy: Literal[0, 1] = 1
+
+
 class Apns(Provider):
     """Lives as long as the process; shared by its ports and the control port, all on one event loop."""
 
@@ -108,6 +118,7 @@ class Apns(Provider):
             Route("/keys", self._add_key, methods=["POST"]),
             Route("/keys/{key_id}", self._revoke_key, methods=["DELETE"]),
             Route("/certificates/make", self._make_certificate, methods=["POST"]),
+            Route("/channels/make", self._make_channel, methods=["POST"]),
         )
 
     # ── its own control routes ───────────────────────────────────────────────────────────────────────────────────
@@ -127,6 +138,12 @@ class Apns(Provider):
         wanted = CertificateWanted.model_validate_json(await request.body())
         pair = self.authority.push_certificate(wanted.bundle, environments=wanted.environments, topics=wanted.topics)
         return JSONResponse({"certificate": (pair.certificate + pair.key).decode()}, status_code=201)
+
+    async def _make_channel(self, request: Request) -> Response:
+        """What an app's owner does in Apple's console."""
+        wanted = ChannelWanted.model_validate_json(await request.body())
+        channel = self.sites[wanted.environment].channels.create(wanted.bundle, wanted.policy)
+        return JSONResponse({"id": channel.id, **wanted.model_dump(mode="json")}, status_code=201)
 
     async def _revoke_key(self, request: Request) -> Response:
         self.keys.revoke(request.path_params["key_id"])

@@ -83,10 +83,15 @@ class SendHandler(ApnsHandler):
         channel = None if refused else channel_of(self.site.channels, call)
         if isinstance(channel, Refusal) or channel is None:
             return refusal(refused or channel or Refusal("ChannelNotRegistered"))
+        step = self.disturbance(None)
+        decided = None if step is None else scripted(step, milliseconds(call.now))
+        decided = ACCEPTED.bent(step) if decided is None else decided
+        if decided.status != OK:
+            return decided
         message = {"channel": channel.id, "bundle": channel.bundle, "payload": call.request.body.decode()}
         channel.keep(message, call.expiration, call.now)
         self.site.ledger.show(channel.id, message)
-        return ACCEPTED
+        return decided
 
 
 def _expiry(call: Call) -> datetime | None:

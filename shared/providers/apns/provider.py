@@ -9,11 +9,11 @@ from shared.flow.message import Message
 from shared.flow.send import Problem
 from shared.flow.verdict import Outcome, Verdict
 from shared.providers.address import host_and_port
-from shared.providers.apns import auth, payload, rules, verdict
+from shared.providers.apns import auth, broadcast, payload, rules, verdict
 from shared.providers.apns.block import ApnsBlock
 from shared.providers.apns.compose import compose
 from shared.providers.apns.settings import ApnsEndpoints, ApnsSettings
-from shared.providers.contract import Authorization, Context, Origin, Post, Prepared
+from shared.providers.contract import Authorization, Context, Origin, Post, Prepared, Target
 from shared.providers.raw_block import checked
 from shared.templates import places
 
@@ -30,14 +30,17 @@ class Apns:
     Block = ApnsBlock
     library: str = "aioapns"
     validates: bool = False
-    topics: bool = False
     min_refresh: float = auth.LEAST_BETWEEN.total_seconds()
 
     def canonical(self, token: str) -> str:
         """Hexadecimal digits in lower case."""
         return token.lower()
 
-    def check(self, message: Message, settings: Sequence[ApnsSettings]) -> list[Problem]:
+    def keeps(self, settings: ApnsSettings | None) -> frozenset[Target]:
+        """Broadcast channels, which take provider tokens only."""
+        return frozenset({"channel"}) if settings is not None and settings.by_token else frozenset()
+
+    def check(self, message: Message, settings: Sequence[ApnsSettings], target: Target = "token") -> list[Problem]:
         """What no device of these variants could be sent."""
         block = checked(ApnsBlock, message.raw_for(self.name) or {}, self.name)
         if isinstance(block, list):
@@ -46,6 +49,8 @@ class Apns:
             return wrong
         said = places.literal(message, self.name)
         notification = compose(said, said.raw_for(self.name) or {})
+        if target == "channel":
+            return [*rules.message_problems(message, notification, broadcast.LIMIT), *broadcast.problems(notification)]
         return [*rules.message_problems(message, notification), *rules.variant_problems(notification, settings)]
 
     def origin(self, settings: ApnsSettings, endpoints: ApnsEndpoints) -> Origin:
@@ -57,7 +62,8 @@ class Apns:
 
     def prepare(self, message: Message, settings: ApnsSettings, context: Context) -> Prepared:
         """The message for one variant."""
-        return payload.prepare(message, settings, context)
+        made = broadcast.prepare if context.target == "channel" else payload.prepare
+        return made(message, settings, context)
 
     def authorization_identity(self, settings: ApnsSettings) -> str | None:
         """Team, key id and key; none with a certificate."""

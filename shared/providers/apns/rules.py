@@ -17,10 +17,10 @@ _LIVE: Final = ("timestamp", "event")
 _LIVE_START: Final = ("alert", "attributes-type", "attributes")
 
 
-def message_problems(message: Message, notification: Notification) -> Iterator[Problem]:
-    """What is wrong with the message whichever variant it goes to."""
+def message_problems(message: Message, notification: Notification, limit: int = 0) -> Iterator[Problem]:
+    """What is wrong with it whichever variant it goes to. `limit`: bytes of payload, if not the push type's."""
     yield from _names(message)
-    if isinstance(problem := body_of(notification), Problem):
+    if isinstance(problem := body_of(notification, limit), Problem):
         yield problem
     if notification.push_type == "background":
         yield from _background(notification)
@@ -46,13 +46,13 @@ def variant_problems(notification: Notification, variants: Sequence[ApnsSettings
             yield Problem(pointer="/apns/topic", detail=f"not within the variant's topic {variant.topic}")
 
 
-def body_of(notification: Notification) -> bytes | Problem:
+def body_of(notification: Notification, limit: int = 0) -> bytes | Problem:
     """The payload as it goes out, or why it cannot."""
     try:
         body = compact(notification.payload)
     except ValueError:
         return Problem(pointer="", detail="holds a number or a character that JSON in UTF-8 cannot say")
-    limit = DEMANDS[notification.push_type].limit
+    limit = limit or DEMANDS[notification.push_type].limit
     if len(body) <= limit:
         return body
     detail = f"{len(body)} bytes as an APNs payload; at most {limit} for {notification.push_type}"

@@ -90,7 +90,15 @@ ROWS: Final = (
     Row(503, "Shutdown", retry(DelayRule.AT_ONCE, then=DelayRule.APNS_5XX)),
     Row(500, ANY, _down, _POLICY),
 )
-_TABLE: Final = {(row.status, row.reason): row for row in ROWS}
+_CHANNELS: Final = "Apple, Handling error responses from APNs: broadcasts"
+BROADCAST_ROWS: Final = (
+    Row(400, "BadChannelId", rejected, _CHANNELS),
+    Row(400, "ChannelNotRegistered", rejected, _CHANNELS),
+    Row(400, "FeatureNotEnabled", rejected, _CHANNELS),
+    Row(400, "BadRequestPayload", rejected, _CHANNELS),
+)
+"""Beside table E.1: what only a broadcast is answered, and its sender has to mend."""
+_TABLE: Final = {(row.status, row.reason): row for row in (*ROWS, *BROADCAST_ROWS)}
 _GOAWAY: Final = {row.reason: row for row in ROWS if row.reason in ("BadCertificate", "BadCertificateEnvironment")}
 """A server may close the connection with one of these as the GOAWAY's debug reason and answer no stream."""
 

@@ -9,7 +9,7 @@ from shared.flow.message import Message
 from shared.flow.send import Problem
 from shared.flow.verdict import Outcome, Verdict
 from shared.providers.address import host_and_port
-from shared.providers.contract import Authorization, Context, Origin, Post, Prepared
+from shared.providers.contract import Authorization, Context, Origin, Post, Prepared, Target
 from shared.providers.fcm import auth, payload, rules, verdict
 from shared.providers.fcm.block import FcmBlock
 from shared.providers.fcm.compose import compose
@@ -32,16 +32,20 @@ class Fcm:
     Block = FcmBlock
     library: str = "httpx"
     validates: bool = True
-    topics: bool = True
     min_refresh: float = auth.LEAST_BETWEEN.total_seconds()
 
     def canonical(self, token: str) -> str:
         """As it is: every character counts."""
         return token
 
-    def check(self, message: Message, settings: Sequence[FcmSettings]) -> list[Problem]:
-        """What no device of these variants could be sent; projects do not differ in it."""
+    def keeps(self, settings: FcmSettings | None) -> frozenset[Target]:
+        """Topics, and conditions over them."""
         del settings
+        return frozenset({"topic", "condition"})
+
+    def check(self, message: Message, settings: Sequence[FcmSettings], target: Target = "token") -> list[Problem]:
+        """What no device of these variants could be sent; neither projects nor targets differ in it."""
+        del settings, target
         block = checked(FcmBlock, message.raw_for(self.name) or {}, self.name)
         if isinstance(block, list):
             return block

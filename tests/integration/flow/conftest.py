@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -68,10 +69,20 @@ async def scene_in(fleet: Fleet) -> AsyncIterator[Scene]:
 
 
 @pytest.fixture
-async def scene(fleet: Fleet) -> AsyncIterator[Scene]:
+def by(request: pytest.FixtureRequest) -> str:
+    """The door by which a scene's sends are made; see `BY_BOTH_DOORS`."""
+    return str(getattr(request, "param", "http"))
+
+
+@pytest.fixture
+async def scene(fleet: Fleet, by: str) -> AsyncIterator[Scene]:
     """An app of the test's own in the shared fleet."""
     async with scene_in(fleet) as one:
-        yield one
+        if by == "http":
+            yield one
+            return
+        async with open_backend(fleet.site.amqp_url) as over:
+            yield replace(one, command=over.command)
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 
 from services.cli.local.fleet import Fleet
 from services.cli.rehearsal.keys import apple_key
@@ -22,6 +23,8 @@ POLL = 0.05
 PATIENCE = 60
 """Seconds that anything is waited for: a machine that others use too stalls for several at a time."""
 FATES = [str(fate) for fate in Fate]
+BY_BOTH_DOORS = pytest.mark.parametrize("by", ["http", "amqp"], indirect=True)
+"""For tests that make sends with `scene`: over HTTP and over AMQP, with the same report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Scene:
     variants: dict[str, str]
     project: str
     team: str
+    command: Callable[["Scene", Json], Awaitable[Json]] | None = None
+    """Makes sends over AMQP and gives their answer, in a scene that does so; else they are made over HTTP."""
 
     async def call(self, method: str, path: str, body: object = None, key: str | None = None) -> httpx.Response:
         headers = {"authorization": f"Bearer {key or self.app_secret}"}
@@ -92,6 +97,10 @@ class Scene:
     async def send(self, audience: Json | None = None, *, status: int = 202, **request: Any) -> str:
         """The id of the send; `message` is short unless given."""
         body = {"audience": audience or {"everyone": True}, "message": {"title": "Ding"}, **request}
+        if self.command is not None:
+            said = await self.command(self, {"id": secrets.token_hex(10), **body})
+            assert said["state"] == {202: "accepted", 422: "rejected"}[status], said
+            return str(said["id"])
         answer = await self.call("POST", "/v1/sends", body)
         assert answer.status_code == status, answer.text
         return str(answer.json().get("id"))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.integration.flow.providers import Json
-from tests.integration.flow.scene import Scene, fates, utc
+from tests.integration.flow.scene import BY_BOTH_DOORS, Scene, fates, utc
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 SCALE = 60
 LOST = {"drop": "close", "processed": True}
 BUSY = {"status": 503, "reason": "UNAVAILABLE", "retry_after": "10"}

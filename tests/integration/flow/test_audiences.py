@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 
 from tests.integration.flow.providers import Json, new_token
-from tests.integration.flow.scene import Dev, Scene, fates
+from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, fates
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 
 
 async def reached(scene: Scene, everyone: list[Dev], expected: list[Dev], audience: Json) -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.integration.flow.providers import Json
-from tests.integration.flow.scene import Scene, fates, utc
+from tests.integration.flow.scene import BY_BOTH_DOORS, Scene, fates, utc
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 LOST = {"drop": "close", "processed": True}
 RESET = {"drop": "reset", "processed": True}
 

@@ -7,9 +7,9 @@ import pytest
 from shared.flow.identity import notification_id
 from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import Json
-from tests.integration.flow.scene import Dev, Scene, until
+from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 DOWN = {"status": 503, "reason": "UNAVAILABLE", "retry_after": "10"}
 
 

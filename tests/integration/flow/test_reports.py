@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.integration.flow.providers import Json
-from tests.integration.flow.scene import FATES, Scene, until, utc
+from tests.integration.flow.scene import BY_BOTH_DOORS, FATES, Scene, until, utc
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 Event = tuple[int, str, Json]
 
 

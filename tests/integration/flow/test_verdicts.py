@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 
 from tests.integration.flow.providers import Json, new_token
-from tests.integration.flow.scene import Dev, Scene, fates, until, utc
+from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, fates, until, utc
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 SCALE = 60
 PAUSE = 300
 """Seconds for which a credential problem is left alone at first, before the time scale."""

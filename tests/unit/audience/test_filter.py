@@ -31,7 +31,7 @@ def asked(filter_: Json, **more: Any) -> SendRequest:
 
 def sent(request: SendRequest, **segments: Json) -> Send:
     terms = Terms(segments={name: Filter.model_validate(one) for name, one in segments.items()})
-    return accept(request, "a1", "a1.send0001", VARIANTS, NOW, check=lambda _, __: (), terms=terms)
+    return accept(request, "a1", "a1.send0001", VARIANTS, NOW, check=lambda *_: (), terms=terms)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def sent(rules: Rules | None = None, audience: dict[str, Any] | None = None, **m
     body = {"audience": audience or {"everyone": True}, "message": {"title": "Ding"}, **more}
     terms = Terms(rules=rules or Rules())
     request = SendRequest.model_validate(body)
-    return accept(request, "a1", "a1.send0001", VARIANTS, NOW, check=lambda _, __: (), terms=terms)
+    return accept(request, "a1", "a1.send0001", VARIANTS, NOW, check=lambda *_: (), terms=terms)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_send_that_reaches_more_than_the_rule_says_must_be_confirmed() -> None
     def problems(reach: int, **more: Any) -> list[str]:
         request = SendRequest.model_validate({"audience": {"everyone": True}, "message": {"title": "D"}, **more})
         terms = Terms(rules=Rules(confirm_above=100), reach=reach)
-        send = accept(request, "a1", "a1.send0001", VARIANTS, NOW, check=lambda _, __: (), terms=terms)
+        send = accept(request, "a1", "a1.send0001", VARIANTS, NOW, check=lambda *_: (), terms=terms)
         return [one.pointer for one in send.problems]
 
     assert problems(100) == []

@@ -49,7 +49,7 @@ def accepted(
     request: SendRequest, variants: tuple[RouteTarget, ...] = VARIANTS, problems: tuple[Problem, ...] = ()
 ) -> Send:
     """The send that becomes of it; `problems` is what the providers find."""
-    return accept(request, "a1", "a1.send0001", variants, NOW, check=lambda _, __: problems)
+    return accept(request, "a1", "a1.send0001", variants, NOW, check=lambda *_: problems)
 
 
 def to(**audience: object) -> SendRequest:

@@ -79,7 +79,7 @@ def test_the_deadline_is_the_ttl_after_acceptance_to_the_millisecond(request_: S
 
 @given(requests, st.sampled_from(["http", "amqp"]))
 def test_the_same_request_becomes_the_same_send_by_either_door(request_: SendRequest, source: Any) -> None:
-    by_door = accept(request_, "a1", "a1.send0001", VARIANTS, NOW, source, check=lambda _, __: ())
+    by_door = accept(request_, "a1", "a1.send0001", VARIANTS, NOW, source, check=lambda *_: ())
     assert by_door.model_copy(update={"source": "http"}) == accepted(request_)
 
 
@@ -90,15 +90,15 @@ def test_what_the_providers_find_rejects_with_pointers_into_the_request() -> Non
 
 
 def test_the_message_is_checked_for_the_variants_that_it_goes_to() -> None:
-    seen: list[dict[str, Sequence[Any]]] = []
+    seen: list[tuple[dict[str, Sequence[Any]], str]] = []
 
-    def check(_: Message, targets: dict[str, Sequence[Any]]) -> list[Problem]:
-        seen.append(targets)
+    def check(_: Message, targets: dict[str, Sequence[Any]], kind: str) -> list[Problem]:
+        seen.append((targets, kind))
         return []
 
     variants = (RouteTarget("v1", "apns", "one"), RouteTarget("v2", "fcm", "two"), RouteTarget("v3", "fcm"))
     accept(to(variants=["v2", "v3"]), "a1", "a1.send0001", variants, NOW, check=check)
-    assert seen == [{"fcm": ["two"]}]
+    assert seen == [({"fcm": ["two"]}, "token")]
 
 
 def test_each_unknown_name_is_a_problem_of_its_own() -> None:
