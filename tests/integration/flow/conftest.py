@@ -69,16 +69,16 @@ async def scene_in(fleet: Fleet) -> AsyncIterator[Scene]:
 
 
 @pytest.fixture
-def by(request: pytest.FixtureRequest) -> str:
+def sends_by(request: pytest.FixtureRequest) -> str:
     """The door by which a scene's sends are made; see `BY_BOTH_DOORS`."""
     return str(getattr(request, "param", "http"))
 
 
 @pytest.fixture
-async def scene(fleet: Fleet, by: str) -> AsyncIterator[Scene]:
+async def scene(fleet: Fleet, sends_by: str) -> AsyncIterator[Scene]:
     """An app of the test's own in the shared fleet."""
     async with scene_in(fleet) as one:
-        if by == "http":
+        if sends_by == "http":
             yield one
             return
         async with open_backend(fleet.site.amqp_url) as over:

@@ -23,7 +23,7 @@ POLL = 0.05
 PATIENCE = 60
 """Seconds that anything is waited for: a machine that others use too stalls for several at a time."""
 FATES = [str(fate) for fate in Fate]
-BY_BOTH_DOORS = pytest.mark.parametrize("by", ["http", "amqp"], indirect=True)
+BY_BOTH_DOORS = pytest.mark.parametrize("sends_by", ["http", "amqp"], indirect=True)
 """For tests that make sends with `scene`: over HTTP and over AMQP, with the same report."""
 
 
