@@ -244,7 +244,7 @@ def test_an_installation_says_all_of_its_device() -> None:
     attributes = {"device_type": "iPad", "operating_system": "iOS"}
     assert found == {"user": "ada", "tags": ["a", "b"], "attributes": attributes, "os_version": "17.4"}
     bare: Json = {"deviceToken": "t", "alias": "", "osVersion": "Nougat", "categories": None}
-    nothing = {"user": None, "tags": [], "attributes": None, "os_version": None}
+    nothing: Json = {"user": None, "tags": [], "attributes": None, "os_version": None}
     assert Installation.model_validate_json(json.dumps(bare), strict=True).said() == nothing
     for name, wrong in (("enabled", False), ("categories", ["x" * 65]), ("colour", "red"), ("deviceToken", "")):
         with pytest.raises(ValidationError) as refused:
