@@ -6,6 +6,7 @@ from typing import Final
 
 MEDIA_TYPE: Final = "multipart/form-data"
 _END: Final = b"\r\n"
+_BLANK: Final = _END + _END
 
 
 def file_of(body: bytes, content_type: str, name: str) -> bytes | None:
@@ -15,12 +16,15 @@ def file_of(body: bytes, content_type: str, name: str) -> bytes | None:
     boundary = kind.get_boundary()
     if not boundary:
         return None
-    for part in (_END + body).split(_END + b"--" + boundary.encode())[1:]:
-        if part.startswith(b"--"):  # what follows the last part is nobody's
+    edge = b"--" + boundary.encode()
+    at = 0 if body.startswith(edge) else body.find(_END + edge) + len(_END)
+    while body.startswith(edge, at):
+        begins, ends = body.find(_BLANK, at), body.find(_END + edge, at)
+        if begins < 0 or not at < begins < ends + 1:  # what follows the last part is nobody's
             return None
-        head, found, content = part.partition(_END + _END)
-        if found and _name(head) == name:
-            return content
+        if _name(body[at:begins]) == name:
+            return body[begins + len(_BLANK) : ends]
+        at = ends + len(_END)
     return None
 
 

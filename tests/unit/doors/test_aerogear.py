@@ -53,7 +53,7 @@ def read(said: Json) -> UnifiedPush:
 
 
 def mapped(said: Json) -> SendRequest:
-    found = send_of(read(said), SEND)
+    found = send_of(read(said), SEND, TOKEN)
     assert isinstance(found, SendRequest), found
     return found
 
@@ -176,6 +176,17 @@ def test_criteria_become_the_audience_and_none_are_everyone() -> None:
     assert (both.users, both.variants, both.tags and both.tags.any) == (("ada",), ("v",), ("c",))
 
 
+def test_a_name_that_only_one_platform_keeps_to_itself_can_be_said_to_the_other() -> None:
+    for platform, name in (("apns", "from"), ("fcm", "aps")):
+        found = send_of(read({"message": {"user-data": {name: "x"}}}), SEND, [platform])
+        assert isinstance(found, SendRequest)
+        assert found.message.raw.keys() == {platform}
+        assert [bool(provider(one).check(found.message, [])) for one in TOKEN] == [
+            platform == "fcm",
+            platform == "apns",
+        ]
+
+
 def test_what_the_java_sender_always_writes_says_nothing() -> None:
     assert mapped(JAVA) == mapped({"message": {"alert": "Hi"}})
 
@@ -215,7 +226,7 @@ def test_what_only_the_send_cannot_say_is_a_problem_in_their_words() -> None:
         ({"message": {}, "criteria": {"categories": ["x" * 65]}}, "/criteria/categories/0"),
         ({"message": {}, "criteria": {"deviceType": ["x" * 257]}}, "/criteria/deviceType/0"),
     ):
-        found = send_of(read(said), SEND)
+        found = send_of(read(said), SEND, TOKEN)
         assert not isinstance(found, SendRequest)
         assert found[0].pointer == pointer
     for ours, theirs in (
@@ -267,6 +278,10 @@ def test_a_file_is_found_in_a_form() -> None:
     )
     assert file_of(body, 'multipart/form-data; boundary="edge"', "file") == b"[1]\r\n"
     assert file_of(body, "multipart/form-data; boundary=edge", "note") == b"x"
+    tight = b'--edge\r\nContent-Disposition: form-data; name="file"\r\n\r\n\r\n--edge--'
+    assert file_of(tight, "multipart/form-data; boundary=edge", "file") == b""
+    for broken in (b"", b"--edge", b"--edge--", b"--edge\r\n\r\n", tight[:-8], tight.replace(b"edge", b"egde")):
+        assert file_of(broken, "multipart/form-data; boundary=edge", "file") is None
     for content_type, name in (
         ("multipart/form-data", "file"),
         ("multipart/form-data; boundary=x", "file"),

@@ -5,7 +5,7 @@ Apple devices get what it sent them; Android devices get data and show it themse
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -39,9 +39,9 @@ PLACES: Final = (
 _TAG: Final = re.compile(r"\{(?=[{%#])")
 
 
-def send_of(said: UnifiedPush, send: str) -> SendRequest | Sequence[Problem]:
-    """The send, which is to have this id; or what is wrong, in places of theirs."""
-    wanted: Json = {"audience": _audience(said.criteria or Criteria()), "message": _message(said, send)}
+def send_of(said: UnifiedPush, send: str, platforms: Collection[str]) -> SendRequest | Sequence[Problem]:
+    """The send, which is to have this id; or what is wrong, in places of theirs. Nothing is said to other platforms."""
+    wanted: Json = {"audience": _audience(said.criteria or Criteria()), "message": _message(said, send, platforms)}
     ttl = UNSET if said.config is None or said.config.ttl is None else said.config.ttl
     if ttl > 0:
         wanted["ttl"] = ttl
@@ -72,7 +72,7 @@ def _audience(whom: Criteria) -> Json:
     return narrowed or {"everyone": True}
 
 
-def _message(said: UnifiedPush, send: str) -> Json:
+def _message(said: UnifiedPush, send: str, platforms: Collection[str]) -> Json:
     """A template, for the sake of one value: the message's name is each device's own, so that it can tell of itself."""
     what = said.message
     apple = what.apns or Apns()
@@ -86,8 +86,8 @@ def _message(said: UnifiedPush, send: str) -> Json:
         title=apple.title or None,
         sound=what.sound or None,
         category=apple.action_category or None,
-        apns=_apple(what, apple, at_once=_ttl(said) == 0),
-        fcm=_android(what, at_once=_ttl(said) == 0),
+        apns=_apple(what, apple, at_once=_ttl(said) == 0) if "apns" in platforms else None,
+        fcm=_android(what, at_once=_ttl(said) == 0) if "fcm" in platforms else None,
     )
     if what.badge not in (None, UNSET):
         message["badge"] = what.badge

@@ -61,6 +61,8 @@ async def bring(desk: Desk, call: Call) -> Reply:
     file: ImportedFile = call.body
     new, wrong = dict[str, Imported](), list[Problem]()
     for n, one in enumerate(file.root):
+        if n % TOGETHER == 0:
+            await asyncio.sleep(0)  # a long file holds up no other request
         if not one.device_token or one.enabled is False:
             continue
         if token := _token(one.device_token, platform):
@@ -69,16 +71,16 @@ async def bring(desk: Desk, call: Call) -> Reply:
             wrong.append(Problem(pointer=f"/{n}/deviceToken", detail=f"no token of {NAMES.get(platform, platform)}"))
     if wrong:
         raise invalid(wrong[:100])
+    now = desk.now()
     for some in _portions(new):
         known = await desk.store.devices.by_token(call.app, variant, some)
         lines = [
-            Line(Registration(call.app, variant, platform, token, None, new[token].said()), desk.now())
+            Line(Registration(call.app, variant, platform, token, None, new[token].said()), now)
             for token in some
             if token not in known
         ]
         if lines:
             await desk.store.bulk.register(lines)
-        await asyncio.sleep(0)
     return Reply(HTTPStatus.OK, EmptyAnswer())
 
 

@@ -27,7 +27,7 @@ async def send(desk: Desk, call: Call) -> Reply:
     check_sender(call)
     wanted: UnifiedPush = call.body
     id_ = new_send_id(call.bits, call.at)
-    request = send_of(wanted, id_)
+    request = send_of(wanted, id_, await _platforms(desk, call.app))
     if not isinstance(request, SendRequest):
         raise invalid(request)
     try:
@@ -41,7 +41,9 @@ async def send_batch(desk: Desk, call: Call) -> Reply:
     """Accepts several."""
     check_sender(call)
     wanted: UnifiedPushes = call.body
-    read = [(n, id_ := new_send_id(call.bits, call.at), send_of(one, id_)) for n, one in enumerate(wanted.root)]
+    platforms = await _platforms(desk, call.app)
+    ids = [new_send_id(call.bits, call.at) for _ in wanted.root]
+    read = [(n, ids[n], send_of(one, ids[n], platforms)) for n, one in enumerate(wanted.root)]
     wrong = [_numbered(one, n) for n, _, found in read if not isinstance(found, SendRequest) for one in found]
     members = [(n, id_, found) for n, id_, found in read if isinstance(found, SendRequest)]
     for found in await _each(members, lambda one: _wrong(desk, call.app, one)):
@@ -50,6 +52,11 @@ async def send_batch(desk: Desk, call: Call) -> Reply:
         raise invalid(wrong)
     await _each(members, lambda one: place(desk, call.app, one[2], SMALL_BODY, one[1]))
     return Reply(HTTPStatus.ACCEPTED, EmptyAnswer())
+
+
+async def _platforms(desk: Desk, app: str) -> set[str]:
+    """Those that the app has variants of."""
+    return {target.platform for target in (await desk.rosters.of(app)).targets}
 
 
 async def _wrong(desk: Desk, app: str, member: Numbered) -> list[Problem]:
