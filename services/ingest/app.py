@@ -19,9 +19,11 @@ from services.ingest.answers import JSON, Again, problem_response, refusal_of, r
 from services.ingest.body import Bodies, parsed_query
 from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
+from services.ingest.doors.aerogear.manners import ROOT as AEROGEAR
+from services.ingest.doors.aerogear.manners import Manners
 from services.ingest.keys import as_bearer
 from services.ingest.lines import check_headers, lines
-from services.ingest.problems import refused, unavailable
+from services.ingest.problems import refused, restated, unavailable
 from services.ingest.repeats import HEADER, Repeats
 from services.ingest.routes import ENDPOINTS
 from services.ingest.sends import RETRY_AFTER as STORE_RETRY_AFTER
@@ -87,6 +89,8 @@ class Entrance:
             response: Response = await self._handled(endpoint, request)
         except Exception as error:  # noqa: BLE001  # each becomes an answer; what nobody foresaw is logged
             refusal = refusal_of(error)
+            if refusal.document.status == HTTPStatus.UNPROCESSABLE_ENTITY != endpoint.invalid:
+                refusal = restated(refusal, endpoint.invalid)
             if endpoint.gated:
                 self._metrics.sends_refused.labels(HTTPStatus(refusal.document.status).name.lower()).inc()
             response = problem_response(refusal)
@@ -121,7 +125,7 @@ class Entrance:
             check_headers(request)
             body = lines(request)
         if endpoint.request:
-            body, size = await self._bodies.read(request, endpoint.request, endpoint.body_limit)
+            body, size = await self._bodies.read(request, endpoint.request, endpoint.body_limit, endpoint.form)
         call = Call(key, request.path_params, body, query, size, headers=request.headers)
         if idempotency is None or endpoint.lines:
             return response_of(await endpoint.handler(self._desk, call))
@@ -144,8 +148,9 @@ class Entrance:
 
 def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) -> ASGIApp:
     """The whole: the endpoints, the OpenAPI document, and the routes `beside` (health)."""
-    # backwards, so that `…/{variant}:resume` is looked at before `…/{variant}`, which it fits as well
-    by_path = groupby(sorted(ENDPOINTS, key=lambda one: one.path, reverse=True), key=lambda one: one.path)
+    # backwards, so that `…/{variant}:resume` is looked at before `…/{variant}`, which it fits as well; names come last
+    ordered = sorted(ENDPOINTS, key=lambda one: one.path.replace("{", " "), reverse=True)
+    by_path = groupby(ordered, key=lambda one: one.path)
     doors = {path: Door(entrance, list(endpoints)) for path, endpoints in by_path}
 
     async def openapi(_: Request) -> Response:
@@ -155,7 +160,9 @@ def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) 
         routes=[*(Route(path, door) for path, door in doors.items()), Route("/openapi.json", openapi), *beside],
         exception_handlers={HTTPException: _not_routed},
     )
-    return Front({path: door for path, door in doors.items() if "{" not in path}, rest)
+    plain = {path: door for path, door in doors.items() if "{" not in path}
+    own = {path: door for path, door in plain.items() if not path.startswith(AEROGEAR)}
+    return Front(own, Manners(Front(plain, rest)))
 
 
 async def _not_routed(_: Request, error: Exception) -> Response:

@@ -92,6 +92,10 @@ class Endpoint:
     basic: bool = False
     """The key may also come as the password of HTTP Basic: what its senders can be told without a change."""
     body_limit: int = SMALL_BODY
+    form: str = ""
+    """It also takes its body as the file of this name in a form (RFC 7578)."""
+    invalid: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY
+    """The status for a field that is wrong."""
     media: tuple[str, ...] = ()
     """In what else than JSON it may answer."""
     only_media: bool = False
@@ -114,7 +118,7 @@ class Endpoint:
         if self.request:
             statuses |= {
                 HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.UNPROCESSABLE_ENTITY,
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, self.invalid,
             }  # fmt: skip
         if self.query:
             statuses.add(HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -38,6 +38,8 @@ PATH_PARAMETERS: Final = {
     "webhook": "the webhook's id",
     "user": "the user, in the backend's words",
     "erasure": "the erasure's id",
+    "token": "the device's token",
+    "message": "what the app found under `aerogear-push-id`",
 }
 NAMED_BY: Final = {"template": "name", "segment": "name"}
 """What of the answer to its making names a thing; everything else has an `id`."""

@@ -21,6 +21,7 @@ from services.ingest.described import (
     TEXT,
     VERSIONED,
 )
+from services.ingest.form import MEDIA_TYPE as FORM
 from services.ingest.lines import MEDIA_TYPE as LINES
 from services.ingest.problems import MEDIA_TYPE, ProblemDocument
 from services.ingest.routes import ENDPOINTS
@@ -71,7 +72,8 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
         operation["parameters"] = parameters
     if endpoint.request:
         schema = schemas.ref(endpoint.request, "validation")
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+        content = {JSON: {"schema": schema}} | (_form(endpoint.form) if endpoint.form else {})
+        operation["requestBody"] = {"required": True, "content": content}
     if endpoint.lines:
         operation["requestBody"] = {"required": True, "content": _lines(endpoint.lines, schemas)}
     return operation
@@ -122,6 +124,12 @@ def _lines(model: type[BaseModel], schemas: Schemas) -> Schema:
     """One of the model on each line; a schema describes a whole body, so this one is told in words (OpenAPI 3.1)."""
     name = schemas.ref(model, "validation")["$ref"]
     return {LINES: {"schema": {"type": "string", "description": f"one {name} on each line"}}}
+
+
+def _form(name: str) -> Schema:
+    """The same body as the file of a form."""
+    file = {"type": "string", "contentMediaType": JSON}
+    return {FORM: {"schema": {"type": "object", "properties": {name: file}, "required": [name]}}}
 
 
 def _refusal_headers(status: HTTPStatus) -> Schema:

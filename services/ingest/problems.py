@@ -50,6 +50,12 @@ def invalid(errors: Sequence[Problem]) -> Refused:
     return refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
 
 
+def restated(refusal: Refused, status: HTTPStatus) -> Refused:
+    """The same under another status: that which some other server's clients know for it."""
+    document = refusal.document.model_copy(update={"title": status.phrase, "status": int(status)})
+    return Refused(document, refusal.headers)
+
+
 def field_invalid(pointer: str, detail: str) -> Refused:
     """To be raised: this field is wrong."""
     return invalid([Problem(pointer=pointer, detail=detail)])

@@ -23,6 +23,7 @@ from services.ingest import (
     variants,
 )
 from services.ingest.call import LARGE_BODY, Endpoint
+from services.ingest.doors.aerogear.routes import ENDPOINTS as AEROGEAR
 from services.ingest.doors.gorush import push as gorush
 from services.ingest.doors.gorush.request import Push, Pushed
 from services.ingest.outcome_routes import OUTCOME_ENDPOINTS
@@ -203,6 +204,7 @@ DOOR_ENDPOINTS: Final = (
         "POST", "/api/push", gorush.push, BACKEND, "As gorush has it: notifications by token; all are stored, or none",
         {HTTPStatus.OK: Pushed}, request=Push, gated=True, drawn=True, basic=True, body_limit=LARGE_BODY,
     ),
+    *AEROGEAR,
 )  # fmt: skip
 
 TEMPLATE_ENDPOINTS: Final = (

@@ -59,6 +59,15 @@ GOOD: dict[str, Callable[[Tenant], Bodies]] = {
     "POST /api/push": lambda _: [
         {"notifications": [{"tokens": ["t"], "platform": 2, "message": "Hello", "data": {"a": 1}}]},
     ],
+    "POST /rest/sender": lambda tenant: [
+        {"message": {"alert": "Hi", "badge": "1", "apns": {"title": "T", "url-args": ["a"], "mutable-content": True}}},
+        {"message": {"user-data": {"a": 1}}, "criteria": {"variants": [tenant.fcm]}, "config": {"ttl": -1}},
+    ],
+    "POST /rest/sender/batch": lambda _: [[{"message": {"alert": "Hi", "priority": "HIGH"}}, {"message": {}}]],
+    "POST /rest/registry/device": lambda _: [
+        {"deviceToken": "c3" * 32, "alias": "ada", "categories": ["a", {"name": "b"}], "osVersion": "17.4"},
+    ],
+    "POST /rest/registry/device/importer": lambda _: [[{"deviceToken": "c3" * 32, "enabled": False}], []],
     "POST /v1/sends:batch": lambda tenant: [
         {
             "sends": [
@@ -143,7 +152,8 @@ async def test_every_answer_is_documented(tenant: Tenant, api: Schema, endpoint:
     erasure = (await tenant.http.delete("/v1/users/x", headers=bearer(tenant.app_secret))).json()["id"]
     there = {
         "app": tenant.id, "variant": tenant.apns, "kind": "app", "device": device, "send": send, "template": "tpl",
-        "segment": "red", "webhook": hook, "user": "ada", "erasure": erasure,
+        "segment": "red", "webhook": hook, "user": "ada", "erasure": erasure, "token": "d4" * 32,
+        "message": f"{send}.{device}",
     }  # fmt: skip
     asking = WITH.get(f"{endpoint.method} {endpoint.path}")
     query = asking(send) if asking else ""
@@ -152,8 +162,9 @@ async def test_every_answer_is_documented(tenant: Tenant, api: Schema, endpoint:
     seen: set[int] = set()
 
     async def asked(path: str, key: str, **more: Any) -> httpx.Response:
-        request = tenant.http.build_request(endpoint.method, path, headers=bearer(key), **more)
-        answer = await tenant.http.send(request, stream=True)
+        basic = tenant.basic(path, key)
+        request = tenant.http.build_request(endpoint.method, path, headers={} if basic else bearer(key), **more)
+        answer = await tenant.http.send(request, stream=True, auth=basic)
         kind = answer.headers.get("content-type", "").partition(";")[0]
         if kind == "text/event-stream":  # which has no end
             assert kind in operation["responses"]["200"]["content"]
