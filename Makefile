@@ -29,11 +29,13 @@ down: $(CARILLON) ## Stop what `make up` started
 	@$(CARILLON) down
 
 FLOW := tests/integration/flow
-test: setup ## Run every test against real servers: the flow's, which mostly wait, beside all others
+PURE := tests/unit tests/interop
+test: setup ## Run every test against real servers: the flow's, which mostly wait, and the pure ones beside all others
 	@mkdir -p build; $(BIN)/python -m pytest $(FLOW) > build/test-flow.txt 2>&1 & flow=$$!; \
-	trap 'kill $$flow 2>/dev/null || true' INT TERM; failed=0; \
-	$(BIN)/python -m pytest --ignore=$(FLOW) || failed=1; \
-	wait $$flow || failed=1; cat build/test-flow.txt; exit $$failed
+	$(BIN)/python -m pytest $(PURE) > build/test-pure.txt 2>&1 & pure=$$!; \
+	trap 'kill $$flow $$pure 2>/dev/null || true' INT TERM; failed=0; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(FLOW) $(PURE)) || failed=1; \
+	wait $$flow || failed=1; wait $$pure || failed=1; cat build/test-flow.txt build/test-pure.txt; exit $$failed
 
 check: .venv/installed ## Lint, format, types, imports and dependencies
 	$(BIN)/ruff check .
