@@ -6,6 +6,7 @@ from tests.chaos.case import Case, Setup, Stack
 from tests.chaos.faults import (
     audiences,
     broker,
+    bulkheads,
     deaths,
     limits,
     machines,
@@ -25,6 +26,8 @@ SLOW: Final = Setup(latency=0.4, trickle=3)
 ALONE: Final = Setup(trickle=0.01)
 LIMITED: Final = Setup(variants=("apns",), latency=0.05, trickle=2)
 BUSY_DOOR: Final = Setup(latency=0.1, trickle=15)
+LONG: Final = 1200
+"""Seconds: each campaign of these waits for what a sick variant owes to expire."""
 TEN: Final = Setup(variants=("apns",) * 10, ttl=45, trickle=0.3)
 """Each single send of these is ten; what the dead variant owes waits until its deadline."""
 
@@ -96,7 +99,22 @@ WRONG: Final = (
 AUDIENCES: Final = (
     Case("same-send", "the same commands published three times", repeats.same_send),
     Case("changing-devices", "devices come, move, change and go", audiences.changing),
-    Case("one-of-ten-dead", "one variant's key is revoked", audiences.one_of_ten_dead, TEN, drives=True),
+    Case(
+        "one-of-ten-dead",
+        "one variant's key is revoked",
+        bulkheads.one_of_ten(bulkheads.revoked),
+        TEN,
+        drives=True,
+        limit=LONG,
+    ),
+    Case(
+        "one-of-ten-silent",
+        "one variant's provider takes everything and answers nothing",
+        bulkheads.one_of_ten(bulkheads.silent),
+        TEN,
+        drives=True,
+        limit=LONG,
+    ),
     Case("rate-limit", "three replicas under a limit, one killed", limits.shared, LIMITED, kills=True, drives=True),
 )
 NETWORK: Final = tuple(

@@ -1,23 +1,19 @@
-"""Devices that come, move, change and go during a send; variants that are set up wrongly or dead among healthy ones."""
+"""Devices that come, move, change and go during a send; tokens that are wrong because their variant is."""
 
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from services.cli.rehearsal.keys import BUNDLE
 from shared.flow.identity import device_id
 from tests.chaos import tenant
-from tests.chaos.checker import ledger
 from tests.chaos.checker.population import Device
 from tests.chaos.scene import Scene
 
 CHANGING: Final = 10
 """One device in so many changes."""
 AT_ONCE: Final = 8
-KEPT: Final = 0.95
-"""Of their rate, by the nine healthy variants beside a dead one."""
 
 
 async def changing(on: Scene) -> None:
@@ -69,25 +65,3 @@ async def wrong_environment(on: Scene) -> None:
         await on.replace_variant(one.id, {"settings": tenant.apns_settings(one.apple, environment)})
         await asyncio.sleep(3)
         await on.campaign_again()
-
-
-async def one_of_ten_dead(on: Scene) -> None:
-    """Apple no longer knows one variant's key. Its notifications wait and expire; the others must not feel it."""
-    *healthy, dead = on.tenant.variants
-    nine = {("apns", device.token) for device in on.devices if device.variant in {one.id for one in healthy}}
-    await on.campaign_again()  # connections are warm, tokens are made
-    together = await _rate(on, nine, await on.campaign_again())
-    assert dead.apple is not None
-    await on.providers.call("DELETE", f"/apns/keys/{dead.apple.key_id}")
-    alone = await _rate(on, nine, await on.campaign_again())
-    if alone < KEPT * together:
-        on.findings.append(f"the nine kept {alone / together:.2f} of their rate ({together:.0f}/s before)")
-
-
-async def _rate(on: Scene, places: set[tuple[str, str]], mark: str) -> float:
-    """Notifications a second that these devices were accepted of a campaign."""
-    read = await asyncio.to_thread(ledger.read, on.fleet.site.folder / "simulator")
-    moments: list[datetime] = [
-        moment for place, answers in read.sends[mark].items() if place in places for moment in answers.accepted
-    ]
-    return len(moments) / (max(moments) - min(moments)).total_seconds()
