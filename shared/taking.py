@@ -161,6 +161,9 @@ class Taking:
             await self.bus.bury(incoming, queue, reason)
         except BusError:
             await self._give_back(incoming)
+        except Exception:
+            log.exception("message_not_buried", queue=queue)
+            await self._give_back(incoming)
 
 
 def read(model: type[T], incoming: Incoming) -> T:

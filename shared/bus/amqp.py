@@ -26,6 +26,7 @@ from aio_pika.exceptions import (
 
 from shared.bus.errors import NotConfirmed, QueueMissing, TopologyRefused, Unroutable
 from shared.bus.incoming import SENT_AT, Incoming, Settlement
+from shared.bus.tolerance import be_tolerant
 from shared.bus.topology import Argument
 
 ANSWER: Final = 10.0
@@ -182,6 +183,7 @@ class Connection:
 
 async def connect(url: str, *, name: str, heartbeat: int) -> Connection:
     """Open a connection that the broker lists under `name`; raises `NotConfirmed("connection")`."""
+    be_tolerant()
     address = aio_pika.connection.make_url(url)
     if "heartbeat" not in address.query:  # an operator may know better
         address = address.update_query(heartbeat=heartbeat)

@@ -14,6 +14,7 @@ from typing import Final
 
 from shared.bus.amqp import Channel, Depth, Headers, outgoing
 from shared.bus.consumer import Consumer, Source
+from shared.bus.dead import kept
 from shared.bus.declaring import declare
 from shared.bus.errors import NotConfirmed
 from shared.bus.incoming import Incoming
@@ -92,8 +93,7 @@ class Bus:
 
     async def bury(self, incoming: Incoming, queue: str, reason: str) -> None:
         """To the dead letters with the reason, then acked: what can never be processed. Raises as `publish` does."""
-        headers = {name: value for name, value in incoming.headers.items() if isinstance(value, str | int)}
-        headers |= {"reason": reason, "queue": queue}
+        headers = {**kept(incoming.headers), "reason": reason, "queue": queue}
         await self.publish(DEAD, queue, incoming.body, headers=headers, correlation_id=incoming.correlation_id)
         if self._metrics:
             self._metrics.dead_letters.labels(queue).inc()

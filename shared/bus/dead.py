@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from shared.bus.incoming import DELIVERY_COUNT, SENT_AT, Incoming
+from shared.bus.incoming import SENT_AT, Incoming
 
 REASON: Final = "reason"
 QUEUE: Final = "queue"
 DEATHS: Final = "x-death"
-OF_DEATH: Final = frozenset({REASON, QUEUE, SENT_AT, DELIVERY_COUNT, DEATHS, "send"})
+KEPT: Final = 32
+LONGEST: Final = 1024
+OF_DEATH: Final = frozenset({REASON, QUEUE, SENT_AT, "send"})
 """Headers that a message had not when it was alive; nor those that the broker writes (`x-…`)."""
 
 
@@ -41,13 +43,21 @@ def dead_letter(incoming: Incoming) -> DeadLetter:
         reason=str(own.get(REASON) or last.get("reason") or "unknown"),
         at=when.astimezone(UTC) if isinstance(when, datetime) else incoming.timestamp,
         body=incoming.body,
-        headers={
-            name: value
-            for name, value in own.items()
-            if isinstance(value, str | int) and name not in OF_DEATH and not name.startswith("x-")
-        },
+        headers=kept({name: own[name] for name in own if name not in OF_DEATH and not name.startswith("x-")}),
         correlation_id=incoming.correlation_id,
     )
+
+
+def kept(headers: Mapping[str, object]) -> dict[str, str | int]:
+    """Headers that a message takes along to the dead letters: what it needs to be replayed, and never so much that with
+    ours beside them they would not go into a frame, which the broker answers by ending the connection.
+    """
+    short = {
+        name: value
+        for name, value in headers.items()
+        if (isinstance(value, str) and len(value) <= LONGEST) or (isinstance(value, int) and abs(value) < 2**63)
+    }
+    return dict(list(short.items())[:KEPT])
 
 
 def _last_death(headers: Mapping[str, object]) -> Mapping[str, Any]:

@@ -8,7 +8,8 @@ from typing import Final
 
 SENT_AT: Final = "at"
 """Header: when the message was published, in milliseconds since the epoch; AMQP's own timestamp has whole seconds."""
-DELIVERY_COUNT: Final = "x-delivery-count"
+LAST: Final = 253_402_300_799_000
+"""The last second of the year 9999, after which Python has no time; anybody may write into a header."""
 
 
 class Settlement(Enum):
@@ -46,16 +47,10 @@ class Incoming:
     _settled: bool = field(default=False, init=False)
 
     @property
-    def delivery_count(self) -> int:
-        """How often it came back, as the broker counts: differs between versions, so attempts are not counted by it."""
-        count = self.headers.get(DELIVERY_COUNT)
-        return count if isinstance(count, int) else 0
-
-    @property
     def timestamp(self) -> datetime | None:
         """When it was published, by the publisher's clock: to the millisecond if Carillon published it."""
         at = self.headers.get(SENT_AT)
-        return datetime.fromtimestamp(at / 1000, UTC) if isinstance(at, int) else self.published
+        return datetime.fromtimestamp(at / 1000, UTC) if isinstance(at, int) and 0 <= at <= LAST else self.published
 
     @property
     def stale(self) -> bool:
