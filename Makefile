@@ -11,7 +11,7 @@ CARILLON := $(BIN)/carillon
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
 
-.PHONY: help setup demo up down test check bench soak chaos format lock contract fuzz
+.PHONY: help setup demo up down test check bench soak soak-pipeline chaos format lock contract fuzz
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ fuzz: setup ## Ask every operation of the API 200 things that its document allow
 
 soak: setup ## Try the engine for 10 minutes (MINUTES=2 for fewer) under faults that come and go
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+NOTIFICATIONS ?= 10000000
+soak-pipeline: setup ## Ten million notifications in one life of each process: does any grow? (NOTIFICATIONS=… for fewer)
+	$(BIN)/python -m tests.soak.pipeline --notifications $(NOTIFICATIONS)
 
 chaos: setup ## Kill, block and cut everything, and close the books from outside: about an hour and a half
 	$(BIN)/python -m tests.chaos

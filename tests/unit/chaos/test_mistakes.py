@@ -1,4 +1,4 @@
-"""The table of mistakes names tests and cases that exist."""
+"""The tables of the proof: mistakes name tests and cases that exist, and every case was played and held."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.chaos import catalogue
 
 TESTS = Path(catalogue.__file__).parents[1]
-TABLE = Path(catalogue.__file__).with_name("README.md").read_text("utf-8").partition("## The 25")[2]
+RUN, _, TABLE = Path(catalogue.__file__).with_name("README.md").read_text("utf-8").partition("## The 25")
 
 
 def test_every_mistake_has_a_row_and_whatever_it_names_exists() -> None:
@@ -18,3 +18,16 @@ def test_every_mistake_has_a_row_and_whatever_it_names_exists() -> None:
         named = re.findall(r"`([a-z0-9_-]+)`", row)
         assert named, row
         assert set(named) <= defined, row
+        assert "**open**" not in row
+
+
+def test_every_case_has_a_row_of_its_own_and_held() -> None:
+    """Promised, arrived, lost, twice, bound, wrong, felt, seconds, in flight."""
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \|(.+)\|$", RUN, re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(case.name for case in catalogue.CASES)
+    for name, row in rows:
+        cells = [cell.strip().replace(",", "") for cell in row.split("|")]
+        promised, arrived, lost, twice, bound, wrong = map(int, cells[:6])
+        assert min(promised, arrived) > 40_000, name
+        assert (lost, wrong) == (0, 0), name
+        assert twice <= bound, name
