@@ -27,9 +27,9 @@ class Message:
 
 @dataclass(slots=True)
 class Group:
-    """Messages that may be worked together, and what they bring, by slice. `limited`: of one variant with a limit."""
+    """Messages that may be worked together, and what they bring, by slice. `limited`: their variant, if it is."""
 
-    limited: bool
+    limited: str
     messages: list[Message] = field(default_factory=list)
     jobs: dict[str, list[Job]] = field(default_factory=dict)
 
@@ -57,7 +57,7 @@ class Admitting:
                 some = entry.held or entry.limited or entry.dropped
                 going = await self._without(message, entry, lane) if some else message
                 variant = entry.limited.get(going.slices[0].id, "") if going.slices else ""
-                group = groups.setdefault(variant, Group(limited=bool(variant)))
+                group = groups.setdefault(variant, Group(limited=variant))
                 group.messages.append(going)
                 group.jobs.update((due.id, by_slice[due.id]) for due in going.slices)
             yield list(groups.values())

@@ -20,6 +20,11 @@ from shared.runtime.clock import Time
 
 MOST_LIMITED: Final = {Lane.NOW: 4, Lane.BULK: 2}
 """Variants with a rate limit that are worked at once: about half of what a process can, so that they stop nobody."""
+AT_HAND: Final = 2
+"""Slices of `bulk` that a process has of one limited variant: while the one is worked, the other is there. One that
+finds no turn is away for a second or two, and for so long nothing would be sent where all slices end together."""
+CONTENDED: Final = timedelta(seconds=3)
+"""For so long after another variant found no turn, nobody has a second slice: it would keep the turn for ever."""
 NEXT_TURN: Final = timedelta(seconds=1)
 LONGEST: Final = timedelta(seconds=60)
 """A slice that waits for its turn under a limit looks again within this, however long the line is."""
@@ -47,6 +52,7 @@ class Gate:
         self._clock = clock
         self._orders = orders
         self._turns: dict[Lane, Counter[str]] = {lane: Counter() for lane in Lane}
+        self._wanted_at: datetime | None = None
 
     async def look(self, jobs: Iterable[Job], lane: Lane) -> Entry:
         """What of these chunks' slices may go.
@@ -99,8 +105,8 @@ class Gate:
 
     def _line(self, entry: Entry, variant: str, jobs: list[Job], rate: float, lane: Lane) -> None:
         """Of a variant with a limit only so much is begun as takes seconds; the rest stands in line on the bus."""
-        turns, now = self._turns[lane], self._clock.now()
-        waits = variant in turns or len(turns) + len(set(entry.limited.values())) >= MOST_LIMITED[lane]
+        now = self._clock.now()
+        waits = self._no_turn(entry, variant, lane, now)
         slices = list(dict.fromkeys((_slice(job), job.send.deadline) for job in jobs))
         going = 0 if waits else bundle_size(rate) if lane is Lane.NOW else 1
         each = timedelta(seconds=1 / rate if lane is Lane.NOW else CHUNK)
@@ -108,6 +114,16 @@ class Gate:
             entry.limited[slice_] = variant
         for place, (slice_, deadline) in enumerate(slices[going:]):
             entry.held[slice_] = min(now + max(NEXT_TURN, min(each * place, LONGEST)), deadline)
+
+    def _no_turn(self, entry: Entry, variant: str, lane: Lane, now: datetime) -> bool:
+        turns = self._turns[lane]
+        if variant in turns:
+            contended = self._wanted_at is not None and now - self._wanted_at < CONTENDED
+            return lane is Lane.NOW or turns[variant] >= AT_HAND or contended
+        none = len(turns.keys() | set(entry.limited.values())) >= MOST_LIMITED[lane]
+        if none and lane is Lane.BULK:
+            self._wanted_at = now
+        return none
 
     async def _rule(self, job: Job) -> datetime | float | None:
         """Until when the job's variant waits, or its rate limit, or None: it may go."""

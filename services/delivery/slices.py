@@ -8,9 +8,10 @@ Long, because each way that a slice can end settles the same messages under the 
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -32,7 +33,7 @@ from shared.store.claims import Suspected
 OUT_OF_THE_WAY: Final = timedelta(seconds=1)
 """Never scaled: after so long what could not be worked by itself is tried again."""
 LIMITED_SIDE_BY_SIDE: Final = 2
-"""Chunks at once of a slice whose variant has a rate limit: the next goes on where the last one waits for answers."""
+"""Chunks at once of a variant with a rate limit, of all its slices: one goes on where the other waits for answers."""
 ALL: Final = 10_000
 """As many as there are; the process's permits bound them."""
 
@@ -49,6 +50,8 @@ class Slices:
     passing: Passing
     chunks: Chunks
     solitude: Solitude
+    limited: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
+    """The places of limited variants by lane, as long as slices of them are worked."""
 
     async def together(self, messages: Sequence[Message], lane: Lane) -> None:
         """Everything that these messages bring. Raises what went wrong with any of them, when all are done."""
@@ -59,14 +62,14 @@ class Slices:
         bundled: dict[str, Job] = {}
         bundle: list[Message] = []
         apart: list[Coroutine[None, None, None]] = []
-        side_by_side = LIMITED_SIDE_BY_SIDE if group.limited else ALL
+        places = self._places(group.limited, lane)
         for message in group.messages:
             its = [one for due in message.slices for one in group.jobs[due.id] if one.within(due.chunks)]
             if self._may_be_bundled(message, its):
                 bundle.append(message)
                 bundled |= {one.member: one for one in its}
             else:
-                apart.append(self._apart(message, its, lane, side_by_side))
+                apart.append(self._apart(message, its, lane, places))
         return [self._bundle(bundle, list(bundled.values()), lane), *apart]
 
     def _may_be_bundled(self, message: Message, jobs: Sequence[Job]) -> bool:
@@ -77,9 +80,16 @@ class Slices:
             and self.leases.table.find(one.member for one in jobs) is None
         )
 
-    async def _apart(self, message: Message, jobs: list[Job], lane: Lane, side_by_side: int) -> None:
+    def _places(self, limited: str, lane: Lane) -> asyncio.Semaphore:
+        if not limited:
+            return asyncio.Semaphore(ALL)
+        places = self.limited.get(f"{lane}.{limited}") or asyncio.Semaphore(LIMITED_SIDE_BY_SIDE)
+        self.limited[f"{lane}.{limited}"] = places
+        return places
+
+    async def _apart(self, message: Message, jobs: list[Job], lane: Lane, places: asyncio.Semaphore) -> None:
         if len(message.slices) == 1:
-            await self._slice(message.slices[0], jobs, message.incoming, lane, side_by_side)
+            await self._slice(message.slices[0], jobs, message.incoming, lane, places)
         else:
             await self.passing.alone(message.slices, lane)
             await message.incoming.ack()
@@ -116,7 +126,9 @@ class Slices:
         await self.leases.end(held)
         await self.passing.hold([one for one in slices if one.id in until], lane, until)
 
-    async def _slice(self, due: SliceDue, jobs: list[Job], incoming: Incoming, lane: Lane, side_by_side: int) -> None:
+    async def _slice(
+        self, due: SliceDue, jobs: list[Job], incoming: Incoming, lane: Lane, places: asyncio.Semaphore
+    ) -> None:
         """One slice, or the one chunk of it that the message narrows it to."""
         members = [one.member for one in jobs]
         already = self.leases.table.find(members)
@@ -137,7 +149,7 @@ class Slices:
                 await self._suspect(held, due, jobs[0], incoming, lane)
                 return
             else:
-                await self._work(held, due, jobs, incoming, lane, asyncio.Semaphore(side_by_side))
+                await self._work(held, due, jobs, incoming, lane, places)
                 return
         await incoming.ack()
 

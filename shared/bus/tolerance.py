@@ -1,9 +1,8 @@
 """Reads a message whatever its properties hold: pamqp ends the connection over what it cannot decode.
 
-RabbitMQ passes on a timestamp past the year 9999, text that is not UTF-8, and a delivery mode that is none (for which
-aio-pika raises, so that the message stays in nobody's hands). The message comes again, and ends the next connection:
-whoever may publish commands could throw out every planner with one of them. So properties that cannot be read are as
-good as none: the message is unsigned, and goes to the dead letters.
+RabbitMQ passes on a timestamp past the year 9999 and text that is not UTF-8. The message comes again, and ends the next
+connection: whoever may publish commands could throw out every planner with one of them. So properties that cannot be
+read are as good as none: the message is unsigned, and goes to the dead letters.
 """
 
 from typing import Final
@@ -11,7 +10,6 @@ from typing import Final
 from pamqp import decode
 from pamqp.commands import Basic
 
-MODES: Final = (None, 1, 2)
 _strict: Final = Basic.Properties.unmarshal
 
 
@@ -27,8 +25,6 @@ def _properties(self: Basic.Properties, flags: int, data: bytes) -> None:
     except Exception:  # noqa: BLE001  # wrong dates and texts, tables nested too deeply, and what else there may be
         for name in self.__slots__:
             setattr(self, name, None)
-    if self.delivery_mode not in MODES:
-        self.delivery_mode = None
 
 
 def _short_string(value: bytes) -> tuple[int, str]:

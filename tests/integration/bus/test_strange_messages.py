@@ -15,7 +15,7 @@ from shared.taking import Unreadable
 from tests.integration.bus.test_ceiling import Service, until
 
 pytestmark = pytest.mark.anyio
-FLAGS = {"type": 0x0020, "timestamp": 0x0040, "headers": 0x2000, "mode": 0x1000}
+FLAGS = {"type": 0x0020, "timestamp": 0x0040, "headers": 0x2000}
 
 
 class Raw(spec.Basic.Properties):
@@ -40,7 +40,6 @@ STRANGE = {
     "a time of ours past all years": Raw("headers", table(b"\x02atl\x7f" + b"\xff" * 7)),
     "a header's name that is no text": Raw("headers", table(b"\x01\xffS" + table(b"v"))),
     "a word that is no text": Raw("type", b"\x02\xff\xfe"),
-    "a mode that there is not": Raw("mode", b"\x07"),
     "headers as long as may be": Raw("headers", table(*(b"\x04%04dS" % n + table(b"v" * 900) for n in range(140)))),
 }
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from services.delivery.catalog import Credentialed
-from services.delivery.gate import LONGEST, MOST_LIMITED, Gate
+from services.delivery.gate import CONTENDED, LONGEST, MOST_LIMITED, Gate
 from services.delivery.job import Job
 from services.delivery.parking import Parking, Wiring
 from services.delivery.routes import Routes
@@ -69,14 +69,37 @@ async def test_of_single_sends_a_second_of_the_limit_goes_and_the_rest_stands_in
     assert waits[-1] == timedelta(seconds=8.9)
 
 
-async def test_of_large_sends_one_slice_goes_and_its_turn_keeps_the_others_waiting() -> None:
+async def test_of_large_sends_one_slice_goes_and_one_is_at_hand_for_when_it_ends() -> None:
     one = gate(Known({"v": 300}))
     entry = await one.look(slices("v", 2), Lane.BULK)
     assert (len(entry.limited), len(entry.held)) == (1, 1)
     with one.turn(entry, Lane.BULK):
-        assert len((await one.look(slices("v", 1), Lane.BULK)).held) == 1
         assert not (await one.look(slices("v", 1), Lane.NOW)).held  # the lanes have turns of their own
+        at_hand = await one.look(slices("v", 1), Lane.BULK)
+        assert not at_hand.held
+        with one.turn(at_hand, Lane.BULK):
+            assert len((await one.look(slices("v", 1), Lane.BULK)).held) == 1
+        assert not (await one.look(slices("v", 1), Lane.BULK)).held
     assert not (await one.look(slices("v", 1), Lane.BULK)).held
+
+
+async def test_nobody_has_a_second_slice_at_hand_while_another_variant_finds_no_turn() -> None:
+    one = gate(Known(dict.fromkeys(("v", "w", "x"), 300)))
+    with (
+        one.turn(await one.look(slices("v", 1), Lane.BULK), Lane.BULK),
+        one.turn(await one.look(slices("w", 1), Lane.BULK), Lane.BULK),
+    ):
+        assert not (await one.look(slices("w", 1), Lane.BULK)).held
+        assert len((await one.look(slices("x", 1), Lane.BULK)).held) == 1
+        assert len((await one.look(slices("w", 1), Lane.BULK)).held) == 1
+        one._clock.advance(CONTENDED)  # type: ignore[attr-defined]  # a clock of the test's
+        assert not (await one.look(slices("w", 1), Lane.BULK)).held
+
+
+async def test_of_single_sends_none_is_at_hand() -> None:
+    one = gate(Known({"v": 300}))
+    with one.turn(await one.look(slices("v", 1), Lane.NOW), Lane.NOW):
+        assert len((await one.look(slices("v", 1), Lane.NOW)).held) == 1
 
 
 @pytest.mark.parametrize("lane", list(Lane))
