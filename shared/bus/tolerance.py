@@ -16,7 +16,7 @@ _strict: Final = Basic.Properties.unmarshal
 def be_tolerant() -> None:
     """For the whole process; a second call changes nothing."""
     decode.METHODS["shortstr"] = _short_string
-    Basic.Properties.unmarshal = _properties  # type: ignore[method-assign]  # it has no other seam
+    Basic.Properties.unmarshal = _properties  # type: ignore[method-assign, assignment]  # it has no other seam
 
 
 def _properties(self: Basic.Properties, flags: int, data: bytes) -> None:

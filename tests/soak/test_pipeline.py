@@ -8,8 +8,9 @@ from services.cli.local.errors import NotInstalledError
 from tests.bench.installed import compiled
 from tests.soak.pipeline import MOST_GROWTH, Look, Size, growth, soak
 
-SIZE = Size(devices=20_000, singles=1000, turns=9)
-"""Half-way 5,000 single sends are behind, more than any process remembers; a leak of 100 bytes a notification shows."""
+SIZE = Size(devices=40_000, singles=100, turns=9)
+"""160,000 notifications from the middle to the end: a leak of 50 bytes each shows. Sends are few, as several thousand
+of them are remembered before the oldest goes; only a long run gets there."""
 
 
 @pytest.mark.timeout(300)

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import aio_pika
@@ -22,7 +23,7 @@ from tests.integration.flow.scene import Scene, fates
 
 pytestmark = pytest.mark.anyio
 SCALE = 60
-SLOW_ENOUGH = timedelta(seconds=1)
+SLOW_ENOUGH = timedelta(milliseconds=400)
 """What waits at least so long is caught on its way."""
 QUEUE = slices_queue("fcm", Lane.NOW)
 DEATH = {"count": 90, "reason": "delivery_limit", "queue": QUEUE, "exchange": "", "routing-keys": [QUEUE]}
@@ -42,18 +43,20 @@ async def another_broker(backend: Backend, headers: dict[str, Any]) -> AsyncIter
     waits = [wait_queue(QUEUE, step) for step in ladder(SCALE) if step.ttl >= SLOW_ENOUGH]
     brought: list[str] = []
 
-    async def bring(message: aio_pika.abc.AbstractIncomingMessage, wait: str) -> None:
+    async def bring(wait: str, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         await asyncio.sleep(int(wait.rpartition(".")[2]) / 1000)
         again = aio_pika.Message(message.body, headers=headers, delivery_mode=2)
         await backend.channel.default_exchange.publish(again, routing_key=QUEUE)
         await message.ack()
         brought.append(wait)
 
-    async with asyncio.TaskGroup() as group:
-        for wait in waits:
-            queue = await backend.channel.get_queue(wait, ensure=False)
-            await queue.consume(lambda message, wait=wait: group.create_task(bring(message, wait)))  # type: ignore[misc]
-        yield brought
+    tags = {}
+    for wait in waits:
+        queue = await backend.channel.get_queue(wait, ensure=False)
+        tags[await queue.consume(partial(bring, wait))] = queue
+    yield brought
+    for tag, queue in tags.items():
+        await queue.cancel(tag)
 
 
 @pytest.mark.parametrize("headers", [MANY, {}], ids=["many", "none"])
@@ -62,7 +65,7 @@ async def test_a_notification_has_its_attempts_whatever_the_broker_has_counted(
 ) -> None:
     (waits,) = await scene.devices("fcm")
     (lost,) = await scene.devices("fcm")
-    busy = {"status": 503, "reason": "UNAVAILABLE", "retry_after": "31", "times": 3}
+    busy = {"status": 503, "reason": "UNAVAILABLE", "retry_after": "40", "times": 3}
     await scene.providers.script("fcm", waits.token, busy)
     await scene.providers.script("fcm", lost.token, {"drop": "close", "times": 9})
     async with another_broker(backend, headers) as brought:
