@@ -1,7 +1,7 @@
 """The HTTP side: finds the endpoint, lets the caller in or refuses, and answers; every refusal is a problem."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import groupby
 from typing import Any
@@ -21,9 +21,9 @@ from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
 from services.ingest.doors.aerogear.manners import ROOT as AEROGEAR
 from services.ingest.doors.aerogear.manners import Manners
-from services.ingest.keys import as_bearer
+from services.ingest.keys import Key, as_bearer
 from services.ingest.lines import check_headers, lines
-from services.ingest.problems import refused, restated, unavailable
+from services.ingest.problems import Refused, refused, restated, unavailable
 from services.ingest.repeats import HEADER, Repeats
 from services.ingest.routes import ENDPOINTS
 from services.ingest.sends import RETRY_AFTER as STORE_RETRY_AFTER
@@ -93,7 +93,7 @@ class Entrance:
                 refusal = restated(refusal, endpoint.invalid)
             if endpoint.gated:
                 self._metrics.sends_refused.labels(HTTPStatus(refusal.document.status).name.lower()).inc()
-            response = problem_response(refusal)
+            response = self._refusal(refusal)
         count, seconds = self._measures(endpoint, response.status_code)
         count.inc()
         seconds.observe(time.perf_counter() - began)
@@ -111,8 +111,7 @@ class Entrance:
     async def _handled(self, endpoint: Endpoint, request: Request) -> Response:
         if not self._started:
             raise unavailable("starting: store or broker are not ready yet", STORE_RETRY_AFTER)
-        authorization = request.headers.get("authorization")
-        key = await self._desk.keys.who(as_bearer(authorization) if endpoint.basic else authorization)
+        key = await self._who(endpoint, request)
         if key.kind not in endpoint.access:
             raise refused(HTTPStatus.FORBIDDEN, f"this needs a key of the kind {' or '.join(endpoint.access)}")
         idempotency = request.headers.get(HEADER) if endpoint.method == "POST" else None
@@ -130,6 +129,15 @@ class Entrance:
         if idempotency is None or endpoint.lines:
             return response_of(await endpoint.handler(self._desk, call))
         return await self._once(endpoint, call, idempotency, f"POST {request.url.path}?{request.url.query}")
+
+    def _who(self, endpoint: Endpoint, request: Request) -> Awaitable[Key]:
+        """Who asks. Raises `Refused` (401). Doors of others have ways of their own."""
+        authorization = request.headers.get("authorization")
+        return self._desk.keys.who(as_bearer(authorization) if endpoint.basic else authorization)
+
+    def _refusal(self, refusal: Refused) -> Response:
+        """The answer to what is refused. Doors of others have words of their own."""
+        return problem_response(refusal)
 
     def _admit(self, endpoint: Endpoint) -> None:
         if endpoint.gated and (why := self._admission.shut()):

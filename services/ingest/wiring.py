@@ -16,6 +16,7 @@ from services.ingest.announce import Announcer
 from services.ingest.app import Entrance, make_app
 from services.ingest.commit import open_commit
 from services.ingest.desk import Desk
+from services.ingest.doors.ibm.routes import routes as ibm_routes
 from services.ingest.keys import Keys
 from services.ingest.live import open_live
 from services.ingest.once import Once
@@ -82,7 +83,8 @@ async def running(settings: IngestSettings, life: Life) -> AsyncIterator[int]:
         checks = {"start": started.check, "rabbitmq": bus.check, "mongodb": store.check, "clock": clock.check}
         health = routes(checks, metrics, draining=lambda: life.draining)
         entrance = Entrance(desk, admission, metrics, started)
-        app = make_app(entrance, json.dumps(document()).encode(), health)
+        beside = [*health, *ibm_routes(desk, admission, metrics, started)]
+        app = make_app(entrance, json.dumps(document()).encode(), beside)
         port = await stack.enter_async_context(serve(app, host=settings.http_host, port=settings.http_port))
         stack.push_async_callback(live.close)  # streams end by themselves, the server need not wait for them
         log.info("serving", host=settings.http_host, port=port)

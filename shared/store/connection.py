@@ -27,6 +27,7 @@ from shared.store.interactions import InteractionBook
 from shared.store.keyed import KeyedRequests
 from shared.store.keyring import Keyring
 from shared.store.lists import Lists
+from shared.store.named import Named
 from shared.store.orders import Orders
 from shared.store.outbox import Outbox
 from shared.store.parking import Parking
@@ -43,6 +44,7 @@ from shared.store.sends import Sends
 from shared.store.spans import Spans
 from shared.store.started import Started
 from shared.store.survey import Survey
+from shared.store.tags import TagBook
 from shared.store.templates import Templates
 from shared.store.traces import Traces
 from shared.store.undoing import Undoing
@@ -101,6 +103,8 @@ class Store:
         self.outbox = Outbox(self.database)
         self.erasures = Erasures(self.database)
         self.traces = Traces(self.database)
+        self.named = Named(self.database)
+        self.tags = TagBook(self.database)
 
     async def ensure(self) -> None:
         """Makes every index; safe to repeat and to race."""
@@ -110,7 +114,7 @@ class Store:
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
             self.parking, self.permits, self.keyed, self.templates, self.away, self.rules, self.segments,
             self.spans, self.events, self.receipts, self.interactions, self.webhooks, self.outbox, self.erasures,
-            self.traces, self.deaths, self.orders,
+            self.traces, self.deaths, self.orders, self.tags,
         ):  # fmt: skip
             await collection.ensure()
 

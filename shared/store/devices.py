@@ -2,7 +2,8 @@
 
 {_id: 12 bytes, app, variant, platform, token, token_key: 12 bytes, shard: int32, user, tags, attributes, locale, zone,
  app_version, app_version_key: as it sorts, os_version, os_version_key, categories: {name: wanted}, facets: see
- `shared/flow/facets.py`, first_seen, registered_at, live: whether it is in service, retired: {at, reason, since}}
+ `shared/flow/facets.py`, first_seen, registered_at, live: whether it is in service, retired: {at, reason, since},
+ called: what its app calls it, if it was registered through a door whose clients ask for it by that}
 
 `_id` and `shard` follow from the installation id if the client gives one, else from the first token, and never change.
 A token is in one row of a variant only: the newest registration wins. The index that a scan goes by holds all that the
@@ -43,6 +44,8 @@ class Registration:
     profile: Mapping[str, Any] = field(default_factory=dict)
     device: bytes | None = None
     """The id that the device has here already, where it is known by that; a row of the app and variant, or none."""
+    called: str | None = None
+    """What its app calls it, to be kept."""
 
     @property
     def installed(self) -> bytes | None:
@@ -97,7 +100,8 @@ class Devices(LookUps):
     async def _upsert(
         self, where: dict[str, Any], device: bytes, new: Registration, now: datetime
     ) -> tuple[bytes, bool]:
-        fixed = {"token": new.token, "token_key": token_key(new.variant, new.token)}
+        fixed: dict[str, Any] = {"token": new.token, "token_key": token_key(new.variant, new.token)}
+        fixed |= {} if new.called is None else {"called": new.called}
         first = {
             "app": new.app, "variant": new.variant, "platform": new.platform,
             "shard": shard_of(device), "first_seen": now,

@@ -1,0 +1,69 @@
+"""What answers have in common: IBM's camel-cased names, no nulls, times in whole seconds, and where things are."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from pydantic import ConfigDict, Field, model_serializer
+from pydantic.alias_generators import to_camel
+
+from shared.flow.model import Travelling
+
+PREFIX: Final = "/imfpush/v1/apps"
+NOBODY: Final = "anonymous"
+"""The user of a device that has none: their SDKs compare with this word."""
+CREATED_MODE: Final = "API"
+
+
+class Camel(Travelling):
+    """What is asked: their names; null is as good as nothing."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class Said(Travelling):
+    """What is answered: their names; what there is not is left out, because their parsers know no null."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
+class PageInfo(Said):
+    """Which part of a list it is."""
+
+    count: int
+    total_count: int
+    next: str = ""
+    previous: str = ""
+
+
+class Page(Camel):
+    """Which part of a list is asked for."""
+
+    offset: int = Field(default=0, ge=0, le=10_000)
+    size: int = Field(default=100, ge=1, le=500)
+    expand: bool = False
+
+    def info(self, where: str, count: int, total: int) -> PageInfo:
+        """What is told of it."""
+        after, before = self.offset + self.size, max(self.offset - self.size, 0)
+        return PageInfo(
+            count=count,
+            total_count=total,
+            next=f"{where}?offset={after}&size={self.size}" if after < total else "",
+            previous=f"{where}?offset={before}&size={self.size}" if self.offset else "",
+        )
+
+
+def when(moment: datetime) -> str:
+    """As in `2015-05-20T11:42:11Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def place(app: str, *parts: str) -> str:
+    """The path of a thing."""
+    return "/".join((PREFIX, app, *(quote(part, safe="") for part in parts)))
