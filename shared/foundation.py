@@ -48,7 +48,7 @@ async def open_foundation(name: str, settings: Common, life: Life, metrics: Metr
     """Waits for a store and a broker that are not there yet, makes indexes and topology, and serves the health page."""
     keyring = open_keyring(settings.keyring_file)
     async with (
-        open_store(settings.mongodb_url, settings.database, keyring) as store,
+        open_store(settings.mongodb_url, settings.database, keyring, metrics=metrics) as store,
         open_bus(settings.amqp_url, name=name, metrics=metrics) as bus,
     ):
         clock = Clock(store.now, scale=settings.time_scale)

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from services.delivery.measuring import ends_of, slowest_of, times_of
 from services.delivery.tally import members_of
 from shared.bus.connection import Bus
 from shared.bus.delay import step_past, wait_queue
@@ -144,14 +145,15 @@ class Closer:
     def _count(self, parts: Sequence[Part]) -> None:
         """Summed first: a bundle has a hundred parts, and they mostly end the same way."""
         chunks = Counter(part.platform for part in parts)
-        ends: Counter[tuple[str, str, str]] = Counter()
-        for part in parts:
-            for count in () if part.dry_run else part.counts:
-                ends[part.platform, count.fate, count.reason] += count.n
         for platform, n in chunks.items():
             self._on.metrics.chunks.labels(platform).inc(n)
-        for labels, n in ends.items():
+        for labels, n in ends_of(parts).items():
             self._on.metrics.notifications.labels(*labels).inc(n)
+        for labels, latency in times_of(parts).items():
+            self._on.metrics.answer_seconds.labels(*labels).observe(latency)
+        slowest = slowest_of(parts)
+        if slowest is not None:
+            self._on.metrics.delivery_seconds.labels(parts[0].platform, parts[0].lane or "").observe(slowest)
 
     async def _conflicts(self, ours: Sequence[Part]) -> None:
         """Counts devices that ended one way here and another way in the record that won."""

@@ -37,11 +37,11 @@ class Announcer:
         due = SendsDue(sends=tuple(one.key for one in sends if not one.goes_at_once), small=small)
         body = due.model_dump_json(exclude_defaults=True).encode()
         try:
-            with self._admission.publishing(), self._metrics.broker_seconds.labels("sends").time():
+            with self._admission.publishing():
                 await self._bus.publish(DEFAULT, sends_queue(lane), body, timeout=CONFIRM_WITHIN.total_seconds())
         except BusError as error:
-            why = error.why if isinstance(error, NotConfirmed) else "unroutable"
-            self._metrics.publish_unconfirmed.labels(why).inc()
+            if not isinstance(error, NotConfirmed):  # else the bus has counted it
+                self._metrics.publish_unconfirmed.labels("unroutable").inc()
             log.warning("sends_not_announced", lane=lane, sends=len(sends), error=str(error))
 
     async def reopen(self, started: Started) -> None:

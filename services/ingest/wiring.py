@@ -57,7 +57,7 @@ async def running(settings: IngestSettings, life: Life) -> AsyncIterator[int]:
     async with AsyncExitStack() as stack:
         keyring = open_keyring(settings.keyring_file)
         store = await stack.enter_async_context(
-            open_store(settings.mongodb_url, settings.database, keyring, limit=STORE_WITHIN)
+            open_store(settings.mongodb_url, settings.database, keyring, limit=STORE_WITHIN, metrics=metrics)
         )
         bus = await stack.enter_async_context(open_bus(settings.amqp_url, name="ingest", metrics=metrics))
         clock = Clock(ask=store.now, scale=settings.time_scale)

@@ -63,7 +63,9 @@ class Commands:
                 self.metrics.sends_refused.labels("invalid").inc()
             else:
                 self.metrics.sends_accepted.labels("amqp", send.lane).inc()
-        return [send.key in known or send is not first[send.key] for send in group]
+        again = [send.key in known or send is not first[send.key] for send in group]
+        self.metrics.duplicates.labels("send").inc(sum(again))
+        return again
 
     async def _wake(self, lane: Lane, keys: list[str]) -> None:
         """What is stored is accepted: should the wake-up get lost, the sweep finds the sends."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import timedelta
+from functools import partial
 
 from services.planner.calling_off import CallingOff
 from services.planner.commands import Commands
@@ -18,6 +19,7 @@ from services.planner.publishing import Publishing
 from services.planner.recurring import Recurring
 from services.planner.settings import PlannerSettings
 from services.planner.sweep import LEAST_WAIT, Sweep
+from shared.bus.topology import DEAD_LETTERS
 from shared.editing import Editing
 from shared.foundation import Foundation, open_foundation
 from shared.in_force import InForce
@@ -56,9 +58,15 @@ async def run(on: Foundation, settings: PlannerSettings) -> None:
     recurring = Recurring(on.store, on.clock, rosters)
     looking = Looking(on.store, on.clock, on.metrics, planning, publishing, counting, calling_off, recurring, patience)
     sweep = Sweep(on.store, on.clock, on.metrics, on.life, looking, age)
+    on.metrics.ask(partial(_buried, on))
     async with asyncio.TaskGroup() as tasks:
         endless = [tasks.create_task(part) for part in (feeder.run(), feeder.listen(), orders.run())]
         draining = [tasks.create_task(part.run()) for part in (intake, commands, sweep, dropping)]
         await asyncio.wait(draining)
         for task in endless:
             task.cancel()
+
+
+async def _buried(on: Foundation) -> None:
+    """No service takes from the dead letters, so one of them has to look."""
+    on.metrics.queue_messages.labels(DEAD_LETTERS).set((await on.bus.depth(DEAD_LETTERS)).ready)

@@ -17,6 +17,7 @@ from shared.flow.lane import Lane
 from shared.flow.order import Order
 from shared.flow.record import Part
 from shared.flow.report import own_report, settled
+from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
 from shared.taking import Source, Taking, read
 
@@ -36,6 +37,7 @@ class Hearing:
     deriving: Deriving
     feedback: Feedback
     summing: Summing
+    metrics: Metrics
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes what is in hand. The lanes are heard apart."""
@@ -88,6 +90,7 @@ class Hearing:
             for key, own in parts.items()
             if settled(sends[key].routes, own)
         ]
+        self.metrics.sends_finished.inc(len(finished))
         await self.feedback.finished(finished)
         await self.deriving.announcing.finished(finished)
 

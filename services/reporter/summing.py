@@ -88,6 +88,7 @@ class Summing:
                 log.error("books_do_not_close", send=key, problem=problem)
             await self.deriving.derive_unheard(key)
         if await self.store.reports.write(key, summed, now):
+            self.metrics.sends_finished.inc()
             log.info("finished", send=key, **summed.total.model_dump(exclude={"reasons"}))
         await self.deriving.announcing.summed(key, summed.total)
         if summed.state == "finished":
