@@ -27,6 +27,7 @@ from shared.flow.send import Send
 from shared.flow.verdict import Fate
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import header
 from shared.store.connection import Store
 from shared.store.errors import Lost, StoreAway, is_outage
 
@@ -110,7 +111,9 @@ class Closer:
         )
         try:
             await self._retries(parts, by_send, lane)
-            await self._on.bus.publish(RESULTS, results_key(lane, parts[0].app), done.model_dump_json().encode())
+            await self._on.bus.publish(
+                RESULTS, results_key(lane, parts[0].app), done.model_dump_json().encode(), headers=header()
+            )
         except (BusError, StoreAway) as error:
             log.warning("derived_later", record=done.record, error=str(error))
 
@@ -131,7 +134,8 @@ class Closer:
         for queue, slices in due.items():
             for start in range(0, len(slices), RETRIES_IN_A_MESSAGE):
                 some = SlicesDue(slices=tuple(slices[start : start + RETRIES_IN_A_MESSAGE]))
-                await self._on.bus.publish(DEFAULT, queue, some.model_dump_json(exclude_defaults=True).encode())
+                body = some.model_dump_json(exclude_defaults=True).encode()
+                await self._on.bus.publish(DEFAULT, queue, body, headers=header())
 
     async def _remind(self, send: Send, at: datetime, now: datetime) -> None:
         """The sweep looks at the send by then. Whole time zones are due at once: the same moment is asked for once."""
@@ -149,8 +153,8 @@ class Closer:
             self._on.metrics.chunks.labels(platform).inc(n)
         for labels, n in ends_of(parts).items():
             self._on.metrics.notifications.labels(*labels).inc(n)
-        for labels, latency in times_of(parts).items():
-            self._on.metrics.answer_seconds.labels(*labels).observe(latency)
+        for (platform, lane), latency in times_of(parts).items():
+            self._on.metrics.answer_seconds.labels(platform, lane).observe(latency)
         slowest = slowest_of(parts)
         if slowest is not None:
             self._on.metrics.delivery_seconds.labels(parts[0].platform, parts[0].lane or "").observe(slowest)

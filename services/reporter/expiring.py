@@ -9,6 +9,7 @@ import structlog
 from pydantic import ValidationError
 
 from services.reporter.again import again_and_again
+from shared.providers.contract import VariantSettings
 from shared.providers.registry import provider
 from shared.runtime.by_app import NAMED, OTHER
 from shared.runtime.clock import Time
@@ -66,7 +67,8 @@ def soonest(left: Mapping[Key, float], named: int = NAMED) -> dict[Key, float]:
 
 def _end_of(variant: Variant) -> datetime | None:
     try:
-        return provider(variant.platform).Settings.model_validate(variant.settings).not_after
+        settings: VariantSettings = provider(variant.platform).Settings.model_validate(variant.settings)
     except (LookupError, ValidationError):
         log.warning("variant_unreadable", variant=variant.id)
         return None
+    return settings.not_after

@@ -18,6 +18,7 @@ from shared.flow.order import Order
 from shared.flow.record import Part
 from shared.flow.report import own_report, settled
 from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import Step, Tracing, brought, carried, ended
 from shared.store.connection import Store
 from shared.taking import Source, Taking, read
 
@@ -26,6 +27,9 @@ TOGETHER: Final = 50
 """Results heard together: one read, one mark and one message to a backend for all of them, not for each."""
 LINGER: Final = timedelta(milliseconds=100)
 """No delivery waits for it, and each hearing costs the store a read and two inserts, however many it hears."""
+
+Heard = tuple[ChunksDone, Mapping[str, object]]
+"""A result and the headers that it came with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Hearing:
     feedback: Feedback
     summing: Summing
     metrics: Metrics
+    tracing: Tracing | None = None
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes what is in hand. The lanes are heard apart."""
@@ -52,12 +57,18 @@ class Hearing:
             ]
             await self.taking.run(sources)
 
-    async def _message(self, incoming: Incoming, grouper: Grouper[ChunksDone, None]) -> None:
-        await grouper.put(read(ChunksDone, incoming))
+    async def _message(self, incoming: Incoming, grouper: Grouper[Heard, None]) -> None:
+        await grouper.put((read(ChunksDone, incoming), incoming.headers))
         await incoming.ack()
 
-    async def _flush(self, group: list[ChunksDone]) -> list[None]:
-        await self.hear(group)
+    async def _flush(self, group: list[Heard]) -> list[None]:
+        traces = brought(headers for _, headers in group) if self.tracing is not None else {}
+        results = [done for done, _ in group]
+        if self.tracing is None or not traces:
+            await self.hear(results)
+        else:
+            with self.tracing.steps("result", "consumer", [Step(key, trace) for key, trace in traces.items()]):
+                await self.hear(results)
         return [None] * len(group)
 
     async def hear(self, results: Sequence[ChunksDone]) -> None:
@@ -91,6 +102,7 @@ class Hearing:
             if settled(sends[key].routes, own)
         ]
         self.metrics.sends_finished.inc(len(finished))
+        ended(self.tracing, carried(), (key for key, _ in finished))
         await self.feedback.finished(finished)
         await self.deriving.announcing.finished(finished)
 

@@ -6,11 +6,10 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from shared.flow.record import LATENCY_BOUNDS
 
-BOUNDS: Final = [*(floatToGoString(bound) for bound in LATENCY_BOUNDS), "+Inf"]
+BOUNDS: Final = [*(str(float(bound)) for bound in LATENCY_BOUNDS), "+Inf"]
 
 
 class AnswerTimes(Collector):
