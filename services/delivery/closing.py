@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from services.delivery.measuring import ends_of, slowest_of, times_of
+from services.delivery.measuring import ends_of, times_of, waited_for
 from services.delivery.tally import members_of
 from shared.bus.connection import Bus
 from shared.bus.delay import step_past, wait_queue
@@ -153,11 +153,11 @@ class Closer:
             self._on.metrics.chunks.labels(platform).inc(n)
         for labels, n in ends_of(parts).items():
             self._on.metrics.notifications.labels(*labels).inc(n)
-        for (platform, lane), latency in times_of(parts).items():
-            self._on.metrics.answer_seconds.labels(platform, lane).observe(latency)
-        slowest = slowest_of(parts)
-        if slowest is not None:
-            self._on.metrics.delivery_seconds.labels(parts[0].platform, parts[0].lane or "").observe(slowest)
+        platform, lane = parts[0].platform, parts[0].lane or ""  # a record has one of each
+        self._on.metrics.answer_seconds.labels(platform, lane).observe(times_of(parts))
+        waited = waited_for(parts)
+        if waited is not None:
+            self._on.metrics.delivery_seconds.labels(platform, lane).observe(waited)
 
     async def _conflicts(self, ours: Sequence[Part]) -> None:
         """Counts devices that ended one way here and another way in the record that won."""

@@ -22,7 +22,7 @@ from shared.flow.envelope import Refused
 from shared.flow.lane import Lane
 from shared.flow.send import Send
 from shared.runtime.metrics import Metrics
-from shared.runtime.tracing import NONE, Tracing, carrying
+from shared.runtime.tracing import NONE, Tracing, Value, carrying
 from shared.store.connection import Store
 from shared.taking import Source, Taking
 
@@ -82,8 +82,8 @@ class Commands:
         if self.tracing is None:
             await self._taken(read, incoming, grouper)
             return
-        said = {"messaging.system": "rabbitmq", "messaging.batch.message_count": len(read), "carillon.app": read[0].app}
-        with self.tracing.door("command", "consumer", incoming.headers, said):
+        said: dict[str, Value] = {"messaging.system": "rabbitmq", "messaging.batch.message_count": len(read)}
+        with self.tracing.door("command", "consumer", incoming.headers, said | {"carillon.app": read[0].app}):
             await self._taken(read, incoming, grouper)
 
     async def _taken(self, read: Sequence[Read | Told], incoming: Incoming, grouper: Grouper[Send, bool]) -> None:

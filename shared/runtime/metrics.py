@@ -72,7 +72,9 @@ class Metrics:
     ]
     delivery_seconds: Annotated[
         Histogram,
-        Spec("From acceptance to the last answer, of the slowest send of each record", ("platform", "lane"), DWELL),
+        Spec(
+            "From the first acceptance to the last answer, of each record's first attempts", ("platform", "lane"), DWELL
+        ),
     ]
     retries: Annotated[Counter, Spec("Notifications owed again", ("platform", "rule"))]
     chunk_seconds: Annotated[Histogram, Spec("From the start of a chunk to its record", ("platform",))]

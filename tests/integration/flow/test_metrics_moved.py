@@ -2,10 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +19,7 @@ from shared.flow.lane import Lane
 from shared.runtime.metrics import PREFIX, catalogue
 from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import BUNDLE
-from tests.integration.flow.scene import Scene, until
+from tests.integration.flow.scene import Scene, until, utc
 
 pytestmark = pytest.mark.anyio
 TESTS = Path(__file__).parents[2]
@@ -108,7 +108,7 @@ async def a_provider_in_trouble(scene: Scene) -> None:
 
 async def a_send_that_is_called_off(scene: Scene) -> None:
     await scene.devices("apns", user="later")
-    send = await scene.send({"users": ["later"]}, send_at="2999-01-01T00:00:00Z")
+    send = await scene.send({"users": ["later"]}, send_at=(utc() + timedelta(days=2)).isoformat())
     assert (await scene.call("POST", f"/v1/sends/{send}:cancel")).is_success
     await scene.finished(send)
 
@@ -151,12 +151,10 @@ async def a_worker_that_dies(scene: Scene) -> None:
 
 async def test_every_metric_moves(frail: Scene, frail_backend: Backend) -> None:
     async with watching(frail.fleet) as watch:
-        work: list[Coroutine[Any, Any, None]] = [
-            asked_twice_refused_and_garbled(frail, frail_backend),
-            a_provider_in_trouble(frail),
-            a_send_that_is_called_off(frail),
-        ]
-        await asyncio.gather(*work)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(asked_twice_refused_and_garbled(frail, frail_backend))
+            tasks.create_task(a_provider_in_trouble(frail))
+            tasks.create_task(a_send_that_is_called_off(frail))
         await devices_of_all_kinds(frail, frail_backend)
         await a_key_that_apple_learns_of_late(frail)
         await a_worker_that_dies(frail)

@@ -101,7 +101,7 @@ def only(some: list[Seen]) -> Seen:
 async def test_a_single_send_is_one_trace_through_four_services(scene: Scene, spans: Collector) -> None:
     (device,) = await scene.devices("apns", user="ada")
     caller = Caller()
-    send = await post(scene, {"users": ["ada"]}, caller)
+    send = await post(scene, {"users": ["ada"], "platforms": ["apns"]}, caller)
     await scene.finished(send)
     found = await traced(spans, caller)
     chain = [only(found[name]) for name in ("POST /v1/sends", "accept", "plan", "deliver", "apns send")]
@@ -149,7 +149,7 @@ async def test_a_retry_belongs_to_the_send_and_is_linked_with_the_attempt_before
     (device,) = await scene.devices("fcm", user="bea")
     await scene.providers.script("fcm", device.token, {"status": 503, "times": 1})
     caller = Caller()
-    await scene.finished(await post(scene, {"users": ["bea"]}, caller))
+    await scene.finished(await post(scene, {"users": ["bea"], "platforms": ["fcm"]}, caller))
     found = await traced(spans, caller)
     first, second = sorted(found["deliver"], key=lambda one: one.attributes["carillon.attempt"])
     assert [one.attributes["carillon.attempt"] for one in (first, second)] == [1, 2]
@@ -165,7 +165,9 @@ async def test_sends_that_are_worked_together_keep_their_own_traces_and_are_link
 ) -> None:
     await scene.devices("apns", 30, user="user-{}")
     callers = [Caller() for _ in range(30)]
-    sends = await asyncio.gather(*(post(scene, {"users": [f"user-{n}"]}, one) for n, one in enumerate(callers)))
+    sends = await asyncio.gather(
+        *(post(scene, {"users": [f"user-{n}"], "platforms": ["apns"]}, one) for n, one in enumerate(callers))
+    )
     await asyncio.gather(*(scene.finished(send) for send in sends))
     linked = 0
     for caller, send in zip(callers, sends, strict=True):

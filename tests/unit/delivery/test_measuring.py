@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.delivery.measuring import ends_of, slowest_of, times_of
+from services.delivery.measuring import ends_of, times_of, waited_for
 from shared.flow.lane import Lane
 from shared.flow.record import Count, Part
 from shared.flow.verdict import Fate
@@ -29,11 +29,13 @@ def test_ends_are_added_by_app_platform_outcome_and_known_reason() -> None:
     }
 
 
-def test_answers_are_added_by_platform_and_lane() -> None:
-    found = times_of([part(), part(lane=Lane.BULK), part(), part(latency=())])
-    assert found == {("apns", "now"): [4, *[0] * 11, 2], ("apns", "bulk"): [2, *[0] * 11, 1]}
+def test_answers_are_added_as_they_are() -> None:
+    assert times_of([part(), part(), part(latency=())]) == [4, *[0] * 11, 2]
+    assert times_of([part(latency=())]) == []
 
 
-def test_the_slowest_of_the_first_attempts_counts() -> None:
-    assert slowest_of([part(took=1), part(took=5), part("app.send.0.0/0~0/0", took=90)]) == 5
-    assert slowest_of([part("app.send.0.0/0~0/0")]) is None
+def test_first_attempts_tell_how_long_was_waited() -> None:
+    assert waited_for([part(took=1), part(took=5), part("app.send.0.0/0~0/0", took=90)]) == 5
+    assert waited_for([part(accepted_at=NOW - timedelta(seconds=2)), part(last_answer_at=None)]) == 3
+    assert waited_for([part("app.send.0.0/0~0/0")]) is None
+    assert waited_for([part(last_answer_at=None)]) is None
