@@ -62,12 +62,12 @@ class Hearing:
         await incoming.ack()
 
     async def _flush(self, group: list[Heard]) -> list[None]:
-        traces = brought(headers for _, headers in group) if self.tracing is not None else {}
         results = [done for done, _ in group]
-        if self.tracing is None or not traces:
+        steps = _steps(headers for _, headers in group) if self.tracing is not None else []
+        if self.tracing is None or not steps:
             await self.hear(results)
         else:
-            with self.tracing.steps("result", "consumer", [Step(key, trace) for key, trace in traces.items()]):
+            with self.tracing.steps("result", "consumer", steps):
                 await self.hear(results)
         return [None] * len(group)
 
@@ -122,3 +122,12 @@ class Hearing:
             await self._small({key: SmallSend(key=key, routes=len(send.routes), accepted_at=send.accepted_at)}, ())
         else:
             self.summing.dirty(key)
+
+
+def _steps(headers: Iterable[Mapping[str, object]]) -> list[Step]:
+    """One for each sampled send, under the first of its chunks that were heard together, linked with the others."""
+    traces: dict[str, list[str]] = {}
+    for one in headers:
+        for key, trace in brought([one]).items():
+            traces.setdefault(key, []).append(trace)
+    return [Step(key, some[0], tuple(some[1:])) for key, some in traces.items()]

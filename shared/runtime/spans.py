@@ -88,7 +88,10 @@ class Spans:
 
     def _step(self, name: str, kind: Kind, step: Step, parents: Traces) -> Span:
         together = [trace for send, trace in parents.items() if send != step.send][:MOST_LINKS]
-        links = [Link(get_current_span(_context(trace)).get_span_context()) for trace in (*step.links, *together)]
+        links = [
+            Link(get_current_span(_context(trace)).get_span_context())
+            for trace in (*step.links[:MOST_LINKS], *together)
+        ]
         return self._tracer.start_span(
             name, _context(step.parent), KINDS[kind], {**_named(step.send), **step.attributes}, links
         )

@@ -75,9 +75,9 @@ async def post(scene: Scene, audience: object, caller: Caller | None) -> str:
 
 
 async def traced(spans: Collector, caller: Caller) -> dict[str, list[Seen]]:
-    """All spans of the trace by name, once its last one has come."""
+    """All spans of the trace by name, once its last ones have come."""
     await until(
-        lambda: any(one.name == "finished" for one in spans.of(caller.trace)),
+        lambda: {"finished", "result"} <= {one.name for one in spans.of(caller.trace)},
         otherwise=lambda: str([(one.service, one.name) for one in spans.of(caller.trace)]),
     )
     await until(lambda: complete(spans.of(caller.trace), caller), otherwise=lambda: str(spans.of(caller.trace)))
@@ -139,8 +139,13 @@ async def test_a_command_over_amqp_is_traced_by_its_headers_and_each_chunk_has_i
     calls = found["fcm send"]
     assert sum(one.attributes["carillon.accepted"] for one in calls) == report["total"]["delivered"] == 70
     assert all(one.parent == chunks[one.attributes["carillon.chunk"]].id for one in calls)
-    assert {one.parent for one in found["result"]} <= {one.id for one in found["deliver"]}
     assert only(found["finished"]).parent == plan.id
+
+    def heard() -> set[str]:
+        results = [one for one in spans.of(caller.trace) if one.name == "result"]
+        return {one.parent for one in results} | {span for one in results for _, span in one.links}
+
+    await until(lambda: heard() == {one.id for one in found["deliver"]})  # the last is over after the send is
 
 
 async def test_a_retry_belongs_to_the_send_and_is_linked_with_the_attempt_before(
