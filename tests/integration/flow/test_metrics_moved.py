@@ -92,9 +92,9 @@ async def devices_of_all_kinds(scene: Scene, backend: Backend) -> None:
     await scene.register("apns", secrets.token_hex(32))
     gone = {"status": 410, "reason": "Unregistered", "timestamp": 4102444800000}
     await scene.providers.script("apns", apple[0].token, gone)
-    await scene.providers.script("apns", apple[1].token, {"after": 4})
+    await scene.providers.script("apns", apple[1].token, {"after": 3})
     async with scene.providers.knobs("apns", goaway_after=10):
-        send = await scene.send({"platforms": ["apns"]})
+        send = await scene.send({"variants": [scene.variants["apns"]]})
         await scene.finished(send)
     again = ChunksDone(lane=Lane.BULK, again=(scene.key(send),))  # as if a result came once more
     await backend.put(results_queue(Lane.BULK), again.model_dump_json().encode())
@@ -155,8 +155,8 @@ async def test_every_metric_moves(frail: Scene, frail_backend: Backend) -> None:
             tasks.create_task(asked_twice_refused_and_garbled(frail, frail_backend))
             tasks.create_task(a_provider_in_trouble(frail))
             tasks.create_task(a_send_that_is_called_off(frail))
-        await devices_of_all_kinds(frail, frail_backend)
-        await a_key_that_apple_learns_of_late(frail)
+            tasks.create_task(devices_of_all_kinds(frail, frail_backend))
+            tasks.create_task(a_key_that_apple_learns_of_late(frail))
         await a_worker_that_dies(frail)
         await until(lambda: not missing(watch), 20, lambda: f"never moved: {sorted(missing(watch))}")
 
