@@ -72,8 +72,8 @@ contract: .venv/installed ## Write the documents under docs/contract anew, from 
 		$(BIN)/python -m services.cli asyncapi --schema $$kind > docs/contract/$$kind.schema.json; done
 
 lock: .venv/installed ## Choose versions again and write the hashed requirements
-	$(COMPILE) --upgrade --group test --group dev pyproject.toml -o requirements.lock
-	$(COMPILE) --constraint requirements.lock pyproject.toml -o deploy/requirements.lock
+	$(COMPILE) --upgrade --extra tracing --group test --group dev pyproject.toml -o requirements.lock
+	$(COMPILE) --constraint requirements.lock --extra tracing pyproject.toml -o deploy/requirements.lock
 	$(COMPILE) --no-deps deploy/local/requirements.in -o deploy/local/requirements.lock
 	@! grep -nE 'https?://|file:' requirements.lock deploy/requirements.lock deploy/local/requirements.lock
 

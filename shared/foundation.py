@@ -19,6 +19,7 @@ from shared.runtime.life import Life, watch_loop
 from shared.runtime.metrics import Metrics
 from shared.runtime.serving import serve
 from shared.runtime.settings import Common
+from shared.runtime.tracing import Tracing
 from shared.store.connection import Store, open_store
 from shared.store.keyring import open_keyring
 from shared.taking import Taking
@@ -37,6 +38,7 @@ class Foundation:
     life: Life
     owner: str
     paused: set[str]
+    tracing: Tracing | None = None
 
     def taking(self, hop: str) -> Taking:
         """A hold on queues; `hop` names them in the metric of how long messages dwelt there."""
@@ -44,11 +46,13 @@ class Foundation:
 
 
 @asynccontextmanager
-async def open_foundation(name: str, settings: Common, life: Life, metrics: Metrics) -> AsyncIterator[Foundation]:
+async def open_foundation(
+    name: str, settings: Common, life: Life, metrics: Metrics, tracing: Tracing | None = None
+) -> AsyncIterator[Foundation]:
     """Waits for a store and a broker that are not there yet, makes indexes and topology, and serves the health page."""
     keyring = open_keyring(settings.keyring_file)
     async with (
-        open_store(settings.mongodb_url, settings.database, keyring) as store,
+        open_store(settings.mongodb_url, settings.database, keyring, metrics=metrics) as store,
         open_bus(settings.amqp_url, name=name, metrics=metrics) as bus,
     ):
         clock = Clock(store.now, scale=settings.time_scale)
@@ -67,7 +71,7 @@ async def open_foundation(name: str, settings: Common, life: Life, metrics: Metr
             reached.set()
             owner = f"{name}@{socket.gethostname()}/{new_id('p', 8)}"
             async with _background(clock, metrics):
-                yield Foundation(store, bus, clock, metrics, life, owner, paused)
+                yield Foundation(store, bus, clock, metrics, life, owner, paused, tracing)
 
 
 @asynccontextmanager

@@ -8,7 +8,8 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -60,11 +61,24 @@ class Taking:
     paused: set[str] = field(default_factory=set)
     """The queues that are not taken from, because too much of them was dead: the process is not ready meanwhile."""
 
+    newest: dict[str, datetime] = field(default_factory=dict)
+    """By queue: when the newest of the messages that were taken was published. What waits is not older."""
+
     async def run(self, sources: Sequence[Source]) -> None:
         """Takes until asked to stop; then finishes what is in hand."""
+        for source in sources:
+            self.newest[source.queue] = self.clock.now()
+            self.metrics.ask(partial(self._look, source.queue))
         async with asyncio.TaskGroup() as tasks:
             for source in sources:
                 tasks.create_task(self._source(source))
+
+    async def _look(self, queue: str) -> None:
+        """How much waits in a queue, and how long at most: what was published before the newest one was taken too."""
+        waiting = (await self.bus.depth(queue)).ready
+        age = (self.clock.now() - self.newest[queue]).total_seconds() if waiting else 0.0
+        self.metrics.queue_messages.labels(queue).set(waiting)
+        self.metrics.queue_age_seconds.labels(queue).set(max(0.0, age))
 
     async def _source(self, source: Source) -> None:
         """One queue, with a pause whenever the ceiling of what may be dead in it is reached."""
@@ -106,8 +120,12 @@ class Taking:
 
     async def _settled(self, incoming: Incoming, source: Source, ceiling: Ceiling, full: asyncio.Event) -> None:
         if incoming.timestamp is not None:
-            waited = (self.clock.now() - incoming.timestamp).total_seconds()
+            now = self.clock.now()
+            waited = (now - incoming.timestamp).total_seconds()
             self.metrics.dwell_seconds.labels(self.hop).observe(max(0.0, waited))
+            self.newest[source.queue] = max(self.newest[source.queue], min(incoming.timestamp, now))
+        if incoming.redelivered:
+            self.metrics.duplicates.labels("message").inc()
         try:
             while not await self._handled(incoming, source):
                 pass

@@ -46,6 +46,8 @@ class Attempts:
         prepared = [await self._prepare(job, found) for job, found in work]
         whole = [one for one in prepared if isinstance(one, Flight) and one.requests.count]
         flights = self._on.routes.budgets.admit(whole)
+        if doubtful := sum(flight.asked for flight in flights if flight.tally.found.unknown):
+            self._on.metrics.duplicates.labels("notification").inc(doubtful)
         self._on.routes.used(flights)
         parked = [one for one in flights if one.variant.parked is not None]
         for flight in parked:

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from services.delivery import traced
 from services.delivery.attempt import Attempts
 from services.delivery.catalog import Catalog
 from services.delivery.closing import Closed, Closer, patiently
@@ -32,6 +33,7 @@ from shared.in_force import InForce
 from shared.runtime.clock import Clock
 from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import Tracing
 from shared.store.connection import Store
 
 TRIES: Final = 3
@@ -60,6 +62,7 @@ class Wiring:
     stragglers: Stragglers
     orders: InForce
     leases: Leases
+    tracing: Tracing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,14 @@ class Chunks:
 
         None if they were not started: the claim no longer holds, the process is stopping, or a send was stopped.
         """
+        if self._on.tracing is not None:
+            headers, again = [one.headers for one in held.messages], any(one.redelivered for one in held.messages)
+            if steps := traced.chunks(jobs, headers, again=again):
+                with self._on.tracing.steps("deliver", "consumer", steps):
+                    return await self._work(jobs, lane, held)
+        return await self._work(jobs, lane, held)
+
+    async def _work(self, jobs: Sequence[Job], lane: Lane, held: Held) -> Worked | None:
         worked = Worked()
         async with self._turn(jobs[0].route.variant, lane, held) as until:
             if until is not None:

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from services.delivery.measuring import ends_of, times_of, waited_for
 from services.delivery.tally import members_of
 from shared.bus.connection import Bus
 from shared.bus.delay import step_past, wait_queue
@@ -26,6 +27,7 @@ from shared.flow.send import Send
 from shared.flow.verdict import Fate
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import header
 from shared.store.connection import Store
 from shared.store.errors import Lost, StoreAway, is_outage
 
@@ -109,7 +111,9 @@ class Closer:
         )
         try:
             await self._retries(parts, by_send, lane)
-            await self._on.bus.publish(RESULTS, results_key(lane, parts[0].app), done.model_dump_json().encode())
+            await self._on.bus.publish(
+                RESULTS, results_key(lane, parts[0].app), done.model_dump_json().encode(), headers=header()
+            )
         except (BusError, StoreAway) as error:
             log.warning("derived_later", record=done.record, error=str(error))
 
@@ -130,7 +134,8 @@ class Closer:
         for queue, slices in due.items():
             for start in range(0, len(slices), RETRIES_IN_A_MESSAGE):
                 some = SlicesDue(slices=tuple(slices[start : start + RETRIES_IN_A_MESSAGE]))
-                await self._on.bus.publish(DEFAULT, queue, some.model_dump_json(exclude_defaults=True).encode())
+                body = some.model_dump_json(exclude_defaults=True).encode()
+                await self._on.bus.publish(DEFAULT, queue, body, headers=header())
 
     async def _remind(self, send: Send, at: datetime, now: datetime) -> None:
         """The sweep looks at the send by then. Whole time zones are due at once: the same moment is asked for once."""
@@ -144,14 +149,15 @@ class Closer:
     def _count(self, parts: Sequence[Part]) -> None:
         """Summed first: a bundle has a hundred parts, and they mostly end the same way."""
         chunks = Counter(part.platform for part in parts)
-        ends: Counter[tuple[str, str, str]] = Counter()
-        for part in parts:
-            for count in () if part.dry_run else part.counts:
-                ends[part.platform, count.fate, count.reason] += count.n
         for platform, n in chunks.items():
             self._on.metrics.chunks.labels(platform).inc(n)
-        for labels, n in ends.items():
+        for labels, n in ends_of(parts).items():
             self._on.metrics.notifications.labels(*labels).inc(n)
+        platform, lane = parts[0].platform, parts[0].lane or ""  # a record has one of each
+        self._on.metrics.answer_seconds.labels(platform, lane).observe(times_of(parts))
+        waited = waited_for(parts)
+        if waited is not None:
+            self._on.metrics.delivery_seconds.labels(platform, lane).observe(waited)
 
     async def _conflicts(self, ours: Sequence[Part]) -> None:
         """Counts devices that ended one way here and another way in the record that won."""

@@ -17,6 +17,7 @@ from services.delivery.flight import Flight
 from services.delivery.job import Job
 from shared.flow.moment import whole_milliseconds
 from shared.flow.parking import ENOUGH, next_look, until_probe
+from shared.providers.known_reasons import label
 from shared.runtime.clock import Time
 from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
@@ -137,7 +138,7 @@ class Parking:
         probe_at = whole_milliseconds(since + self._on.clock.scaled(first_probe))
         parked = Parked(variant, app, version, reason, since, probe_at)
         if await patiently(lambda: self._on.store.parking.park(parked)):
-            self._on.metrics.variants_parked.labels(self._on.platform, reason).inc()
+            self._on.metrics.variants_parked.labels(self._on.platform, label(self._on.platform, reason)).inc()
             log.warning("variant_parked", platform=self._on.platform, variant=variant, app=app, reason=reason)
         self._on.catalog.forget(variant)
         return parked

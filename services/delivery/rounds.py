@@ -1,12 +1,14 @@
 """Sends flights round by round until nothing is to be repeated at once, and settles what was not simply accepted."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from pydantic import BaseModel
 
+from services.delivery import traced
 from services.delivery.authorization import Authorizer
 from services.delivery.catalog import Catalog
 from services.delivery.flight import Flight
@@ -24,6 +26,7 @@ from shared.flow.verdict import CredentialProblem, DelayRule, Outcome, Retry, Ve
 from shared.providers.contract import AuthorizationRefused, Provider
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import Tracing, carried
 
 NO_MORE: Final = 1 << 30
 """Tries, where nothing can be repeated at once any more."""
@@ -44,6 +47,7 @@ class Wiring:
     rng: random.Random
     parking: Parking
     routes: Routes
+    tracing: Tracing | None = None
 
 
 class Rounds:
@@ -73,13 +77,25 @@ class Rounds:
                 self.settle_all(flight, problem, tries)
         sent_at = self._on.clock.now()
         may_leave = self.leftovers.may_leave(sendable, sent_at)
-        results = await self._on.pacing.send(sendable, may_leave=may_leave)
+        results = await self._sent(sendable, may_leave=may_leave)
         for flight, result in zip(sendable, results, strict=True):
             ended = result
             flight.tally.now = self._on.clock.now()
             if result.later is not None and not self.leftovers.leave(flight, result, sent_at):
                 ended = await result.whole()
             self._ended(flight, ended, sent_at, tries)
+
+    async def _sent(self, flights: Sequence[Flight], *, may_leave: bool) -> list[Results]:
+        """What the transport makes of them; with a span for each call whose send is sampled."""
+        sampled = traced.calls(flights, carried()) if self._on.tracing is not None else []
+        if self._on.tracing is None or not sampled:
+            return await self._on.pacing.send(flights, may_leave=may_leave)
+        name = f"{self._on.provider.name} send"
+        with self._on.tracing.steps(name, "client", [step for _, step in sampled]) as spans:
+            results = await self._on.pacing.send(flights, may_leave=may_leave)
+            for place, (number, _) in enumerate(sampled):
+                spans.tell(place, traced.came_of(results[number]))
+        return results
 
     def late(self, flight: Flight, result: Results, sent_at: datetime) -> None:
         """What came of requests that were not waited for."""

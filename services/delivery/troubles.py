@@ -5,6 +5,7 @@ from typing import Final
 
 import structlog
 
+from shared.providers.known_reasons import label
 from shared.runtime.metrics import Metrics
 
 QUIET: Final = 60.0
@@ -30,5 +31,5 @@ class Troubles:
         if len(self._said) >= REMEMBERED:
             self._said.clear()
         self._said[variant, reason] = now
-        self._metrics.credential_problems.labels(self._platform, reason).inc()
+        self._metrics.credential_problems.labels(self._platform, label(self._platform, reason)).inc()
         log.warning("credentials_refused", platform=self._platform, variant=variant, reason=reason)

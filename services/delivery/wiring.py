@@ -52,7 +52,7 @@ async def main(process: Process[DeliverySettings]) -> None:
     """One delivery process from start to drain."""
     settings = process.settings
     async with (
-        open_foundation(f"delivery-{settings.platform}", settings, process.life, Metrics()) as on,
+        open_foundation(f"delivery-{settings.platform}", settings, process.life, Metrics(), process.tracing) as on,
         open_worker(on, settings, process.extras[0]) as worker,
     ):
         await worker.run()
@@ -83,7 +83,7 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
             rounds.Wiring(
                 speaks, endpoints, pacing, catalog, authorizer, on.clock, on.metrics,
                 settings.time_scale, random.Random(),  # noqa: S311  # jitter, not a secret
-                parked, routes,
+                parked, routes, on.tracing,
             )
         )  # fmt: skip
         orders = InForce(on.store)
@@ -105,6 +105,7 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
             chunks.Wiring(
                 on.store, on.clock, on.metrics, on.life, catalog, Lookup(on.store, on.clock, orders), attempts, closer,
                 passing, places, solitude, settings.time_scale, followed, orders, leases,
+                on.tracing,
             )
         )  # fmt: skip
         admitting = Admitting(on.store, catalog, Gate(catalog, parked, routes, on.clock, orders), passing)

@@ -16,6 +16,7 @@ from shared.flow.envelope import SendsDue
 from shared.flow.lane import Lane
 from shared.flow.send import Send
 from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import header
 
 PROBE_EVERY: Final = timedelta(seconds=1)
 CONFIRM_WITHIN: Final = timedelta(seconds=5)
@@ -26,7 +27,8 @@ log = structlog.get_logger()
 class Announcer:
     """Lives as long as the process."""
 
-    def __init__(self, bus: Bus, admission: Admission, metrics: Metrics) -> None:
+    def __init__(self, bus: Bus, admission: Admission, metrics: Metrics, *, traced: bool = False) -> None:
+        self._traced = traced
         self._bus = bus
         self._admission = admission
         self._metrics = metrics
@@ -36,12 +38,15 @@ class Announcer:
         small = {one.key: tuple(route.platform for route in one.routes) for one in sends if one.goes_at_once}
         due = SendsDue(sends=tuple(one.key for one in sends if not one.goes_at_once), small=small)
         body = due.model_dump_json(exclude_defaults=True).encode()
+        headers = header({one.key: one.trace for one in sends if one.trace}) if self._traced else None
         try:
-            with self._admission.publishing(), self._metrics.broker_seconds.labels("sends").time():
-                await self._bus.publish(DEFAULT, sends_queue(lane), body, timeout=CONFIRM_WITHIN.total_seconds())
+            with self._admission.publishing():
+                await self._bus.publish(
+                    DEFAULT, sends_queue(lane), body, headers=headers, timeout=CONFIRM_WITHIN.total_seconds()
+                )
         except BusError as error:
-            why = error.why if isinstance(error, NotConfirmed) else "unroutable"
-            self._metrics.publish_unconfirmed.labels(why).inc()
+            if not isinstance(error, NotConfirmed):  # else the bus has counted it
+                self._metrics.publish_unconfirmed.labels("unroutable").inc()
             log.warning("sends_not_announced", lane=lane, sends=len(sends), error=str(error))
 
     async def reopen(self, started: Started) -> None:

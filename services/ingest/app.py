@@ -29,6 +29,7 @@ from services.ingest.routes import ENDPOINTS
 from services.ingest.sends import RETRY_AFTER as STORE_RETRY_AFTER
 from services.ingest.started import Started
 from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import Tracing
 from shared.store.keyed import FirstAnswer
 
 
@@ -73,8 +74,11 @@ class Front:
 class Entrance:
     """The way of every request: key, admission, body, handler."""
 
-    def __init__(self, desk: Desk, admission: Admission, metrics: Metrics, started: Started) -> None:
+    def __init__(
+        self, desk: Desk, admission: Admission, metrics: Metrics, started: Started, tracing: Tracing | None = None
+    ) -> None:
         self._started = started
+        self._tracing = tracing
         self._desk = desk
         self._admission = admission
         self._metrics = metrics
@@ -83,7 +87,16 @@ class Entrance:
         self._measured: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def answer(self, endpoint: Endpoint, request: Request) -> Response:
-        """The response, whatever happens."""
+        """The response, whatever happens. What may make sends is traced, if anything is."""
+        if self._tracing is None or not endpoint.gated:
+            return await self._answer(endpoint, request)
+        said = {"http.request.method": endpoint.method, "http.route": endpoint.path}
+        with self._tracing.door(f"{endpoint.method} {endpoint.path}", "server", request.headers, said) as span:
+            response = await self._answer(endpoint, request)
+            span.tell(0, {"http.response.status_code": response.status_code})
+        return response
+
+    async def _answer(self, endpoint: Endpoint, request: Request) -> Response:
         began = time.perf_counter()
         try:
             response: Response = await self._handled(endpoint, request)

@@ -42,15 +42,17 @@ async def open_commit(sends: Sends, announcer: Announcer, metrics: Metrics, star
     async with asyncio.TaskGroup() as tasks:
 
         async def flush(group: list[Send]) -> list[bool]:
-            with metrics.store_seconds.labels("insert_sends").time():
-                known = await sends.insert(group)
+            known = await sends.insert(group)
             metrics.ingest_group_size.observe(len(group))
             for lane in Lane:
                 stored = [send for send in group if send.lane is lane]
                 if stored:
                     metrics.sends_accepted.labels("http", lane).inc(len(stored))
                     tasks.create_task(announcer.announce(lane, stored))
-            return [send.key in known for send in group] if known else [False] * len(group)
+            if not known:
+                return [False] * len(group)
+            metrics.duplicates.labels("send").inc(len(known))
+            return [send.key in known for send in group]
 
         asking = tasks.create_task(announcer.reopen(started))
         try:

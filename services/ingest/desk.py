@@ -12,6 +12,7 @@ from shared.flow.moment import whole_milliseconds
 from shared.flow.webhook import Network
 from shared.roster import Rosters
 from shared.runtime.clock import Time
+from shared.runtime.tracing import Tracing
 from shared.store.connection import Store
 from shared.terms import TermsBook
 
@@ -29,6 +30,7 @@ class Desk:
     commit: Commit
     once: Once
     live: Live
+    tracing: Tracing | None = None
     networks: tuple[Network, ...] = ()
     """To which webhooks may be sent though they are not public."""
 

@@ -105,16 +105,26 @@ async def place(desk: Desk, app: str, request: SendRequest, size: int, id_: str)
         return SendValid(lane=send.lane, variants=send.routes)
     for name, values in lists_of(request).items():
         await desk.store.lists.insert(send.list_name(name), values)
+    if desk.tracing is None:
+        send = await _stored(desk, send)
+    else:
+        with desk.tracing.accepting(send.key) as trace:
+            send = await _stored(desk, send.model_copy(update={"trace": trace}) if trace else send)
+    return SendAccepted(
+        id=send.id, lane=send.lane, accepted_at=send.accepted_at, begins_at=send.begins_at, deadline=send.deadline
+    )
+
+
+async def _stored(desk: Desk, send: Send) -> Send:
+    """The send as it stands; another one than this, if it was stored by the same request before."""
     try:
-        if await desk.commit.put(send):  # by the same request, before a crash or beside us
-            send = await desk.store.sends.get(send.key) or send
+        if await desk.commit.put(send):  # before a crash, or beside us
+            return await desk.store.sends.get(send.key) or send
     except StoreAway as error:
         if never_written(error):
             raise
         raise outcome_unknown(send.id) from error
-    return SendAccepted(
-        id=send.id, lane=send.lane, accepted_at=send.accepted_at, begins_at=send.begins_at, deadline=send.deadline
-    )
+    return send
 
 
 async def show(desk: Desk, call: Call) -> Reply:

@@ -34,6 +34,7 @@ from shared.runtime.life import Life, watch_loop
 from shared.runtime.metrics import Metrics
 from shared.runtime.serving import serve
 from shared.runtime.start import Process
+from shared.runtime.tracing import Tracing
 from shared.store.connection import Store, open_store
 from shared.store.keyring import open_keyring
 from shared.terms import TermsBook
@@ -46,26 +47,26 @@ log = structlog.get_logger()
 
 async def main(process: Process[IngestSettings]) -> None:
     """Serves until asked to stop; then finishes the requests in flight, stores and announces them, and closes."""
-    async with running(process.settings, process.life):
+    async with running(process.settings, process.life, process.tracing):
         await process.life.stopping.wait()
 
 
 @asynccontextmanager
-async def running(settings: IngestSettings, life: Life) -> AsyncIterator[int]:
+async def running(settings: IngestSettings, life: Life, tracing: Tracing | None = None) -> AsyncIterator[int]:
     """The service at work; gives its port. The HTTP server is left first, then the group commit, then bus and store."""
     key = admin_key(settings.admin_key, settings.admin_key_file)
     metrics, started = Metrics(), Started()
     async with AsyncExitStack() as stack:
         keyring = open_keyring(settings.keyring_file)
         store = await stack.enter_async_context(
-            open_store(settings.mongodb_url, settings.database, keyring, limit=STORE_WITHIN)
+            open_store(settings.mongodb_url, settings.database, keyring, limit=STORE_WITHIN, metrics=metrics)
         )
         bus = await stack.enter_async_context(open_bus(settings.amqp_url, name="ingest", metrics=metrics))
         clock = Clock(ask=store.now, scale=settings.time_scale)
         await stack.enter_async_context(_in_background(clock, metrics))
         admission = Admission(bus, time.monotonic)
         commit = await stack.enter_async_context(
-            open_commit(store.sends, Announcer(bus, admission, metrics), metrics, started)
+            open_commit(store.sends, Announcer(bus, admission, metrics, traced=tracing is not None), metrics, started)
         )
         live = await stack.enter_async_context(open_live(store))
         desk = Desk(
@@ -78,11 +79,12 @@ async def running(settings: IngestSettings, life: Life) -> AsyncIterator[int]:
             commit=commit,
             once=Once(time.monotonic),
             live=live,
+            tracing=tracing,
             networks=settings.networks(),
         )
         checks = {"start": started.check, "rabbitmq": bus.check, "mongodb": store.check, "clock": clock.check}
         health = routes(checks, metrics, draining=lambda: life.draining)
-        entrance = Entrance(desk, admission, metrics, started)
+        entrance = Entrance(desk, admission, metrics, started, tracing)
         beside = [*health, *ibm_routes(desk, admission, metrics, started)]
         app = make_app(entrance, json.dumps(document()).encode(), beside)
         port = await stack.enter_async_context(serve(app, host=settings.http_host, port=settings.http_port))

@@ -22,6 +22,7 @@ from shared.flow.envelope import Refused
 from shared.flow.lane import Lane
 from shared.flow.send import Send
 from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import NONE, Tracing, Value, carrying
 from shared.store.connection import Store
 from shared.taking import Source, Taking
 
@@ -41,6 +42,7 @@ class Commands:
     door: Door
     publishing: Publishing
     orders: OrdersTaken
+    tracing: Tracing | None = None
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes what is in hand."""
@@ -55,25 +57,36 @@ class Commands:
         known = await self.store.sends.insert(list(first.values()))
         fresh = [send for send in group if not send.problems]
         for lane in Lane:
-            keys = [send.key for send in fresh if send.lane is lane]
-            if keys:
-                await self._wake(lane, keys)
+            some = [send for send in fresh if send.lane is lane]
+            if some:
+                await self._wake(lane, some)
         for send in group:
             if send.problems:
                 self.metrics.sends_refused.labels("invalid").inc()
             else:
                 self.metrics.sends_accepted.labels("amqp", send.lane).inc()
-        return [send.key in known or send is not first[send.key] for send in group]
+        again = [send.key in known or send is not first[send.key] for send in group]
+        self.metrics.duplicates.labels("send").inc(sum(again))
+        return again
 
-    async def _wake(self, lane: Lane, keys: list[str]) -> None:
+    async def _wake(self, lane: Lane, sends: list[Send]) -> None:
         """What is stored is accepted: should the wake-up get lost, the sweep finds the sends."""
         try:
-            await self.publishing.sends(lane, keys)
+            with carrying({send.key: send.trace for send in sends if send.trace} if self.tracing else NONE):
+                await self.publishing.sends(lane, [send.key for send in sends])
         except BusError as error:
-            log.warning("sends_not_announced", sends=len(keys), error=str(error))
+            log.warning("sends_not_announced", sends=len(sends), error=str(error))
 
     async def _message(self, incoming: Incoming, grouper: Grouper[Send, bool]) -> None:
         read = await self.door.read(incoming)
+        if self.tracing is None:
+            await self._taken(read, incoming, grouper)
+            return
+        said: dict[str, Value] = {"messaging.system": "rabbitmq", "messaging.batch.message_count": len(read)}
+        with self.tracing.door("command", "consumer", incoming.headers, said | {"carillon.app": read[0].app}):
+            await self._taken(read, incoming, grouper)
+
+    async def _taken(self, read: Sequence[Read | Told], incoming: Incoming, grouper: Grouper[Send, bool]) -> None:
         sends = [one for one in read if isinstance(one, Read)]
         known = await asyncio.gather(*(self._store(one, grouper) for one in sends))
         answers = await self._answers(sends, known)
@@ -90,7 +103,10 @@ class Commands:
             return False
         for name, values in read.lists.items():
             await self.store.lists.insert(read.send.list_name(name), values)
-        return await grouper.put(read.send)
+        if self.tracing is None or read.send.problems:
+            return await grouper.put(read.send)
+        with self.tracing.accepting(read.send.key) as trace:
+            return await grouper.put(read.send.model_copy(update={"trace": trace}) if trace else read.send)
 
     async def _answers(self, read: Sequence[Read], known: Sequence[bool]) -> list[CommandAnswer]:
         before = [one.send for one, was in zip(read, known, strict=True) if was]

@@ -68,7 +68,11 @@ class Counting:
             key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline,
             routes=(), counted=tuple(counted), dry_run=send.request.dry_run,
         )  # fmt: skip
-        return await self.store.plans.insert(plan)
+        standing = await self.store.plans.insert(plan)
+        if standing is plan and not plan.dry_run:
+            for one in plan.counted:
+                self.metrics.notifications.labels(plan.app, one.platform, one.fate, one.reason).inc(one.n)
+        return standing
 
     async def _whole(self, send: Send, route: Route) -> int:
         audience = send.request.audience
@@ -130,6 +134,8 @@ class Counting:
             await self.store.records.insert(Record(id=part.member, by=token_hex(8), at=self.clock.now(), parts=(part,)))
         except Lost:
             return False
+        for count in () if part.dry_run else part.counts:
+            self.metrics.notifications.labels(part.app, part.platform, count.fate, count.reason).inc(count.n)
         return True
 
 

@@ -27,6 +27,7 @@ from shared.flow.lane import Lane
 from shared.flow.plan import CHUNKS_IN_A_SLICE
 from shared.in_force import InForce
 from shared.runtime.clock import Time
+from shared.runtime.tracing import NONE, carrying
 from shared.store.connection import Store
 from shared.store.errors import StoreAway
 from shared.store.schedule import Scheduled
@@ -180,8 +181,9 @@ class Feeder:
         """Moves the release on in the store first; a crash before the publish leaves it to the sweep."""
         after = one.released + len(slices)
         if await self._store.schedule.release(one.entry.key, one.variant, one.released, after, paced):
-            lane = one.entry.lane
-            await self._publishing.slices([(platform, lane, SliceDue(id=id_)) for id_ in slices], bundled=False)
+            lane, trace = one.entry.lane, one.fed.plan.trace
+            with carrying({one.entry.key: trace} if trace else NONE):
+                await self._publishing.slices([(platform, lane, SliceDue(id=id_)) for id_ in slices], bundled=False)
         if paced is None:
             self._woken.set()
 

@@ -16,6 +16,7 @@ from shared.flow.envelope import SendsDue, SliceDue
 from shared.flow.identity import slice_id
 from shared.flow.lane import Lane
 from shared.flow.send import Send
+from shared.runtime.tracing import Step, Tracing, brought
 from shared.store.connection import Store
 from shared.taking import Source, Taking, read
 
@@ -33,6 +34,7 @@ class Intake:
     planning: Planning
     publishing: Publishing
     feeder: Feeder
+    tracing: Tracing | None = None
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes what is in hand."""
@@ -42,7 +44,14 @@ class Intake:
         due = read(SendsDue, incoming)
         known = [(lane, key, platforms) for key, platforms in due.small.items()]
         sends = (await self.store.sends.many(due.sends)).values() if due.sends else ()
-        await self._release(known + [(one.lane, one.key, _platforms(one)) for one in sends if one.goes_at_once])
+        small = known + [(one.lane, one.key, _platforms(one)) for one in sends if one.goes_at_once]
+        if self.tracing is None:
+            await self._release(small)
+        else:
+            traces = brought([incoming.headers]) | {one.key: one.trace for one in sends if one.trace}
+            steps = [Step(key, traces[key]) for _, key, _ in small if key in traces]
+            with self.tracing.steps("plan", "consumer", steps):
+                await self._release(small)
         for send in sends:
             if send.begins_at is not None:
                 await self.store.schedule.add(send, send.begins_at, self.planning.patience)

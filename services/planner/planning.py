@@ -11,6 +11,7 @@ from shared.flow.limiting import chunk_size, spread
 from shared.flow.plan import CHUNKS_IN_A_SLICE, Plan, PlannedRoute, cut_lists, cut_range
 from shared.flow.send import EXCLUDED, Route, Send
 from shared.runtime.clock import Clock
+from shared.runtime.tracing import Step, Tracing, carried
 from shared.store.connection import Store
 from shared.store.survey import ENOUGH, SAMPLES, sample
 
@@ -37,9 +38,18 @@ class Planning:
     chunk_size: int
     patience: timedelta
     """How long after planning the sweep first looks at the send."""
+    tracing: Tracing | None = None
 
     async def plan(self, send: Send) -> Plan:
         """The plan of this send, on the schedule: ours, or the one of whoever was first."""
+        if self.tracing is None or not send.trace:
+            return await self._plan(send)
+        with self.tracing.steps("plan", "consumer", [Step(send.key, send.trace)]) as span:
+            plan = await self._plan(send)
+            span.tell(0, {"carillon.chunks": plan.chunks})
+        return plan
+
+    async def _plan(self, send: Send) -> Plan:
         plan = await self.store.plans.get(send.key)
         if plan is not None and await self.store.reports.is_told(send.key):
             return plan  # finished and off the schedule: a wake-up that came very late
@@ -51,6 +61,7 @@ class Planning:
                 Plan(
                     key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at,
                     deadline=send.deadline, routes=routes, pace=pace, dry_run=send.request.dry_run,
+                    trace=carried().get(send.key, send.trace),
                 )
             )  # fmt: skip
             log.info("planned", send=send.key, chunks=plan.chunks, slices=sum(len(r.chunks) for r in plan.routes))

@@ -15,6 +15,7 @@ from shared.flow.envelope import ChunksDone, Refused, SendsDue, SliceDue, Slices
 from shared.flow.identity import split_send_key
 from shared.flow.lane import Lane
 from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import header
 
 BUNDLE: Final = MOST
 AT_ONCE: Final = 20
@@ -44,13 +45,13 @@ class Publishing:
 
     async def _bundle(self, platform: str, lane: Lane, slices: Sequence[SliceDue]) -> None:
         body = SlicesDue(slices=tuple(slices)).model_dump_json(exclude_defaults=True)
-        await self.bus.publish(DEFAULT, slices_queue(platform, lane), body.encode())
+        await self.bus.publish(DEFAULT, slices_queue(platform, lane), body.encode(), headers=header())
         self.metrics.slices_published.labels(platform, lane).inc(len(slices))
 
     async def sends(self, lane: Lane, keys: Sequence[str]) -> None:
         """Wakes a planner for these sends."""
         body = SendsDue(sends=tuple(keys)).model_dump_json()
-        await self.bus.publish(DEFAULT, sends_queue(lane), body.encode())
+        await self.bus.publish(DEFAULT, sends_queue(lane), body.encode(), headers=header())
 
     async def sends_later(self, lane: Lane, key: str) -> None:
         """Wakes a planner for this send after a while."""

@@ -11,9 +11,12 @@ from shared.store.errors import StoreAway
 log = structlog.get_logger()
 
 
-async def again_and_again(life: Life, every: timedelta, duty: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Until the process is asked to stop."""
+async def again_and_again(
+    life: Life, every: timedelta, duty: str, work: Callable[[], Awaitable[None]], *, then: timedelta | None = None
+) -> None:
+    """Until the process is asked to stop. With `then`, that is how far apart the later rounds are."""
     while await life.pause(every):
+        every = then or every
         try:
             await work()
         except StoreAway as error:

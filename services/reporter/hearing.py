@@ -17,6 +17,8 @@ from shared.flow.lane import Lane
 from shared.flow.order import Order
 from shared.flow.record import Part
 from shared.flow.report import own_report, settled
+from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import Step, Tracing, brought, carried, ended
 from shared.store.connection import Store
 from shared.taking import Source, Taking, read
 
@@ -25,6 +27,9 @@ TOGETHER: Final = 50
 """Results heard together: one read, one mark and one message to a backend for all of them, not for each."""
 LINGER: Final = timedelta(milliseconds=100)
 """No delivery waits for it, and each hearing costs the store a read and two inserts, however many it hears."""
+
+Heard = tuple[ChunksDone, Mapping[str, object]]
+"""A result and the headers that it came with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Hearing:
     deriving: Deriving
     feedback: Feedback
     summing: Summing
+    metrics: Metrics
+    tracing: Tracing | None = None
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes what is in hand. The lanes are heard apart."""
@@ -50,12 +57,18 @@ class Hearing:
             ]
             await self.taking.run(sources)
 
-    async def _message(self, incoming: Incoming, grouper: Grouper[ChunksDone, None]) -> None:
-        await grouper.put(read(ChunksDone, incoming))
+    async def _message(self, incoming: Incoming, grouper: Grouper[Heard, None]) -> None:
+        await grouper.put((read(ChunksDone, incoming), incoming.headers))
         await incoming.ack()
 
-    async def _flush(self, group: list[ChunksDone]) -> list[None]:
-        await self.hear(group)
+    async def _flush(self, group: list[Heard]) -> list[None]:
+        results = [done for done, _ in group]
+        steps = _steps(headers for _, headers in group) if self.tracing is not None else []
+        if self.tracing is None or not steps:
+            await self.hear(results)
+        else:
+            with self.tracing.steps("result", "consumer", steps):
+                await self.hear(results)
         return [None] * len(group)
 
     async def hear(self, results: Sequence[ChunksDone]) -> None:
@@ -88,6 +101,8 @@ class Hearing:
             for key, own in parts.items()
             if settled(sends[key].routes, own)
         ]
+        self.metrics.sends_finished.inc(len(finished))
+        ended(self.tracing, carried(), (key for key, _ in finished))
         await self.feedback.finished(finished)
         await self.deriving.announcing.finished(finished)
 
@@ -107,3 +122,12 @@ class Hearing:
             await self._small({key: SmallSend(key=key, routes=len(send.routes), accepted_at=send.accepted_at)}, ())
         else:
             self.summing.dirty(key)
+
+
+def _steps(headers: Iterable[Mapping[str, object]]) -> list[Step]:
+    """One for each sampled send, under the first of its chunks that were heard together, linked with the others."""
+    traces: dict[str, list[str]] = {}
+    for one in headers:
+        for key, trace in brought([one]).items():
+            traces.setdefault(key, []).append(trace)
+    return [Step(key, some[0], tuple(some[1:])) for key, some in traces.items()]

@@ -17,6 +17,7 @@ from shared.flow.report import Report, Sum, report
 from shared.full_reports import line_of, of_records
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import NONE, Tracing, ended
 from shared.store.connection import Store
 from shared.store.errors import StoreAway
 
@@ -41,6 +42,7 @@ class Summing:
     metrics: Metrics
     feedback: Feedback
     deriving: Deriving
+    tracing: Tracing | None = None
     _dirty: dict[str, float] = field(default_factory=dict)
     _not_before: dict[str, float] = field(default_factory=dict)
     _later: dict[str, float] = field(default_factory=dict)
@@ -88,6 +90,8 @@ class Summing:
                 log.error("books_do_not_close", send=key, problem=problem)
             await self.deriving.derive_unheard(key)
         if await self.store.reports.write(key, summed, now):
+            self.metrics.sends_finished.inc()
+            ended(self.tracing, {key: plan.trace} if plan.trace else NONE, [key])
             log.info("finished", send=key, **summed.total.model_dump(exclude={"reasons"}))
         await self.deriving.announcing.summed(key, summed.total)
         if summed.state == "finished":

@@ -6,6 +6,7 @@ import random
 from services.reporter.adding import Adding
 from services.reporter.deriving import Deriving
 from services.reporter.erasing import Erasing
+from services.reporter.expiring import Expiring
 from services.reporter.feedback import Feedback
 from services.reporter.gate import Gate
 from services.reporter.hearing import Hearing
@@ -28,7 +29,7 @@ from shared.runtime.start import Process
 
 async def main(process: Process[ReporterSettings]) -> None:
     """One reporter process from start to drain."""
-    async with open_foundation("reporter", process.settings, process.life, Metrics()) as on:
+    async with open_foundation("reporter", process.settings, process.life, Metrics(), process.tracing) as on:
         await run(on, process.settings)
 
 
@@ -40,8 +41,8 @@ async def run(on: Foundation, settings: ReporterSettings) -> None:
     announcing = Announcing(on.store, on.clock, Subscribers(on.store.webhooks), set())
     housekeeping = Housekeeping(on.store, gate, removing, on.life, on.owner, announcing)
     deriving = Deriving(on.store, on.clock, Retiring(removing, Suspecting(gate)), feedback, announcing)
-    summing = Summing(on.store, on.clock, on.metrics, feedback, deriving)
-    hearing = Hearing(on.store, on.taking("results"), deriving, feedback, summing)
+    summing = Summing(on.store, on.clock, on.metrics, feedback, deriving, on.tracing)
+    hearing = Hearing(on.store, on.taking("results"), deriving, feedback, summing, on.metrics, on.tracing)
     async with open_caller(settings.networks()) as caller, asyncio.TaskGroup() as tasks:
         endless = tasks.create_task(summing.run())
         tasks.create_task(housekeeping.run())
@@ -55,6 +56,7 @@ async def run(on: Foundation, settings: ReporterSettings) -> None:
         tasks.create_task(Erasing(on.store, on.clock, on.life, on.owner).run())
         tasks.create_task(Purging(on.store, on.clock, on.life, on.metrics, on.owner).run())
         tasks.create_task(Adding(on.store, on.clock, on.life, on.owner).run())
+        tasks.create_task(Expiring(on.store, on.clock, on.life, on.metrics).run())
         await hearing.run()
         endless.cancel()
     await summing.due(all_=True)

@@ -16,7 +16,9 @@ SIGNATURE: Final[Schema] = {
             "pattern": "^[0-9a-fA-F]{64}$",
             "description": "HMAC-SHA256 of the message's body, keyed with the app secret, in hexadecimal digits. Not "
             "needed where the operator gives each app a broker user of its own: then the property `user-id` speaks.",
-        }
+        },
+        "traceparent": {"type": "string", "description": "W3C Trace Context: the span that publishes, if any."},
+        "tracestate": {"type": "string", "description": "W3C Trace Context, beside `traceparent`."},
     },
 }
 

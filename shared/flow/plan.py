@@ -63,6 +63,7 @@ class Plan(Travelling):
     routes: tuple[PlannedRoute, ...]
     dry_run: bool = False
     pace: float | None = Field(default=None, description="seconds between two chunks of a send that is spread")
+    trace: str = Field(default="", description="of its planning, if the send is sampled")
     counted: tuple[Counted, ...] = Field(default=(), description="with no routes: what a send closed unplanned holds")
 
     @property

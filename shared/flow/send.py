@@ -177,6 +177,7 @@ class Send(Travelling):
     lists_of: str = Field(default="", description="under which name its lists are stored, if not its own: a repetition")
     problems: tuple[Problem, ...] = Field(default=(), description="why it was rejected; empty if it was accepted")
     fingerprint: str = Field(default="", description="of the command, if it was one: its id stands for nothing else")
+    trace: str = Field(default="", description="of its acceptance, if that was sampled: traceparent and tracestate")
     purged: bool = Field(default=False, description="past its app's retention: what it said and to whom is gone")
 
     @property

@@ -192,6 +192,11 @@ class VariantSettings(BaseModel):
 
     SECRETS: ClassVar[frozenset[str]] = frozenset()
 
+    @property
+    def not_after(self) -> datetime | None:
+        """When the credentials run out by themselves; None: they do not."""
+        return None
+
 
 S = TypeVar("S", bound=VariantSettings)
 E = TypeVar("E", bound=BaseModel)
@@ -212,6 +217,8 @@ class Provider(Protocol[S, E]):
     """Whether the provider can be asked to check a message without delivering it."""
     min_refresh: float
     """Seconds that must lie between two authorizations of one identity."""
+    reasons: frozenset[str]
+    """The provider's own words that a verdict may give as its reason and a metric may name; a new one is no label."""
 
     def canonical(self, token: str) -> str:
         """The one spelling of a token under which it is stored: two spellings are one device."""

@@ -36,6 +36,7 @@ def routes(
         return _json({"ready": ready, "draining": draining(), "checks": found}, 200 if ready else 503)
 
     async def measures(_: Request) -> Response:
+        await metrics.asked()
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     async def version(_: Request) -> Response:

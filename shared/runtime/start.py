@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, NoReturn, TypeVar
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from shared.runtime.life import Life, Loop, run
 from shared.runtime.logs import open_logs
 from shared.runtime.settings import Common, SettingsError, help_text, read
+from shared.runtime.tracing import Tracing, open_tracing
 from shared.runtime.version import VERSION
 
 C = TypeVar("C", bound=Common)
@@ -32,6 +34,8 @@ class Process(Generic[C]):
     extras: tuple[BaseModel, ...]
     """An instance of each model that was passed as `extra`."""
     life: Life
+    tracing: Tracing | None = None
+    """None: nobody wants to know."""
 
 
 def start(  # noqa: PLR0913  # argv and environ are there for tests
@@ -49,17 +53,20 @@ def start(  # noqa: PLR0913  # argv and environ are there for tests
     arguments = sys.argv[1:] if argv is None else argv
     if arguments:
         _answer(arguments, service, about, (settings, *extra))
-    try:
-        values, extras = read(settings, os.environ if environ is None else environ, extra=extra)
-    except SettingsError as error:
-        sys.stderr.write(f"carillon {service} does not start:\n{error}\n")
-        sys.exit(WRONG_USAGE)
-    gc.freeze()
-    gc.set_threshold(*COLLECT)
-    with open_logs(service=service, level=values.log_level):
-        structlog.get_logger().info("starting", version=VERSION, time_scale=values.time_scale)
-        drain = timedelta(seconds=values.drain_seconds)
-        code = run(lambda life: main(Process(values, extras, life)), drain=drain, loop=loop)
+    environ = os.environ if environ is None else environ
+    with ExitStack() as stack:
+        try:
+            values, extras = read(settings, environ, extra=extra)
+            tracing = stack.enter_context(open_tracing(service, environ))
+        except SettingsError as error:
+            sys.stderr.write(f"carillon {service} does not start:\n{error}\n")
+            sys.exit(WRONG_USAGE)
+        gc.freeze()
+        gc.set_threshold(*COLLECT)
+        with open_logs(service=service, level=values.log_level):
+            structlog.get_logger().info("starting", version=VERSION, time_scale=values.time_scale)
+            drain = timedelta(seconds=values.drain_seconds)
+            code = run(lambda life: main(Process(values, extras, life, tracing)), drain=drain, loop=loop)
     sys.exit(code)
 
 

@@ -9,6 +9,7 @@ from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
+from shared.runtime.metrics import Metrics
 from shared.store.allowances import Allowances
 from shared.store.apps import Apps
 from shared.store.authorizations import Authorizations
@@ -27,6 +28,7 @@ from shared.store.interactions import InteractionBook
 from shared.store.keyed import KeyedRequests
 from shared.store.keyring import Keyring
 from shared.store.lists import Lists
+from shared.store.measured import Measured
 from shared.store.named import Named
 from shared.store.orders import Orders
 from shared.store.outbox import Outbox
@@ -134,7 +136,7 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    url: str, database: str, keyring: Keyring, *, limit: timedelta = OPERATION
+    url: str, database: str, keyring: Keyring, *, limit: timedelta = OPERATION, metrics: Metrics | None = None
 ) -> AsyncIterator[Store]:
     """The store at this URL. Writes are majority and journalled: what is accepted survives a failover.
 
@@ -149,6 +151,7 @@ async def open_store(
         serverSelectionTimeoutMS=SELECTION_SECONDS * 1000,
         timeoutMS=limit // timedelta(milliseconds=1),
         appname="carillon",
+        event_listeners=[Measured(metrics)] if metrics is not None else [],
     )
     try:
         yield Store(client, database, keyring)

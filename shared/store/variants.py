@@ -3,9 +3,10 @@
 {_id, app, platform, name, settings: {what may be shown}, sealed: secrets as JSON, version, created_at, rate_limit}
 """
 
+import contextlib
 import json
 import secrets as random
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.flow.drawing import Bits
 from shared.flow.identity import new_id
-from shared.store.errors import Missing, Taken
+from shared.store.errors import Missing, Taken, Unsealable
 from shared.store.keyring import Keyring
 
 
@@ -110,6 +111,12 @@ class Variants:
         """Every variant of the app, oldest first."""
         found = self._variants.find({"app": app}).sort([("created_at", 1), ("_id", 1)])
         return [self._variant(one) async for one in found]
+
+    async def everywhere(self) -> AsyncIterator[Variant]:
+        """Across apps, for what an operator is told: every variant whose secrets can be opened."""
+        async for found in self._variants.find():
+            with contextlib.suppress(Unsealable):
+                yield self._variant(found)
 
     async def delete(self, app: str, variant: str) -> bool:
         """Whether there was such a variant."""

@@ -16,6 +16,7 @@ from services.cli.local.servers import START_PATIENCE
 
 DRAIN_PATIENCE = timedelta(seconds=30)  # a service ends itself after CARILLON_DRAIN_SECONDS, 25 by default
 PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+OPENTELEMETRY = "OTEL_"
 
 
 class ServiceProcess:
@@ -104,5 +105,5 @@ class ServiceProcess:
 
 def _inherited() -> dict[str, str]:
     """No CARILLON_* variable of the caller's gets through: a service refuses those it does not know."""
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    kept = {name: said for name, said in os.environ.items() if name in PASSED_ON or name.startswith(OPENTELEMETRY)}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}

@@ -70,6 +70,7 @@ class Connection:
         """Why the connection is over, if it is; what `take` returns is still to be written."""
         self.goaway_reason: str | None = None
         """What the peer's GOAWAY gave as its reason, if it gave one."""
+        self.goaway_code: str | None = None
         self.last_stream = frames.LAST_STREAM
         self.too_many_streams = False
         self._outbound.put(frames.PREFACE + frames.settings(OUR_SETTINGS))
@@ -81,6 +82,11 @@ class Connection:
     def in_flight(self) -> int:
         """Requests without an outcome."""
         return len(self._streams.open)
+
+    @property
+    def allowed(self) -> int:
+        """How many requests it would carry at a time, as things are."""
+        return min(self.peer.streams, self._streams_now) if self.ready and self.usable else 0
 
     def open_of(self, batches: Collection[Batch]) -> Iterator[tuple[Batch, int]]:
         """The requests of these batches that have no outcome."""
@@ -352,12 +358,13 @@ class Connection:
         last, code = frames.WORD.unpack_from(payload)[0] & frames.LAST_STREAM, frames.WORD.unpack_from(payload, 4)[0]
         self.last_stream = min(last, self.last_stream)
         self.draining = True
+        self.goaway_code = code_name(code)
         debug = payload[8:]
         self.goaway_reason = _reason(debug) or self.goaway_reason
         excess = code == ErrorCode.ENHANCE_YOUR_CALM or b"max_concurrent_streams" in debug or b"active streams" in debug
         self.too_many_streams = self.too_many_streams or excess
         trouble = ConnectionTrouble.TOO_MANY_STREAMS if excess else None
-        refused = NotProcessed(self.goaway_reason or f"goaway_{code_name(code)}", trouble)
+        refused = NotProcessed(self.goaway_reason or f"goaway_{self.goaway_code}", trouble)
         for stream in [one for one in self._streams.open if one > self.last_stream]:
             self._answers.fail(stream, refused, now)
 

@@ -132,6 +132,8 @@ class Engine:
                 del self._pools[origin]
         self._part(now)
         self._on.watch.lowest(min((pool.limit for pool in self._pools.values()), default=None))
+        pools = [pool.carries for pool in self._pools.values()]
+        self._on.watch.open(*(sum(one) for one in zip(*pools, strict=True)) if pools else (0, 0, 0))
         self._ticking = self._on.loop.call_later(TICK, self._tick)
 
     async def close(self) -> None:

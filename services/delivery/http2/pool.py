@@ -153,6 +153,11 @@ class Pool:
         """Requests that were written and have no outcome."""
         return sum(link.connection.in_flight for link in self._links)
 
+    @property
+    def carries(self) -> tuple[int, int, int]:
+        """Connections, the requests on them that have no outcome, and how many they would carry."""
+        return len(self._links), self.in_flight, sum(link.connection.allowed for link in self._links)
+
     def open_of(self, batches: Collection[Batch]) -> dict[Batch, list[int]]:
         """Which requests of these batches were written and have no outcome."""
         found: dict[Batch, list[int]] = {}
@@ -262,10 +267,12 @@ class Pool:
             log.warning("connect_failed", host=self._origin.host, port=self._origin.port, error=repr(error))
             ours = self._context is None and isinstance(error, ssl.SSLError)  # the client certificate cannot be read
             trouble = ConnectionTrouble.CERTIFICATE_REFUSED if ours else trouble_of(error)
+            self._on.watch.connected(fine=False)
             self._failed(NotProcessed("no_connection", trouble))
         except Exception:
             # A fault of ours: who waits must not wait for ever.
             log.exception("connect_fault", host=self._origin.host, port=self._origin.port)
+            self._on.watch.connected(fine=False)
             self._failed(NotProcessed("no_connection", ConnectionTrouble.UNREACHABLE))
         finally:
             self._dialing = False
@@ -300,6 +307,7 @@ class Pool:
     def opened(self, link: Link) -> None:
         """TLS is up; there is room as soon as the peer's SETTINGS have come."""
         self._links.append(link)
+        self._on.watch.connected(fine=True)
 
     def hearing(self) -> None:
         """The turn is asked for before answers wake anybody, so that it comes first."""
@@ -327,6 +335,8 @@ class Pool:
             return
         link.noted = True
         ended, now = link.connection, self._on.loop.time()
+        if ended.goaway_code is not None:
+            self._on.watch.goaway(ended.goaway_code)
         log.info("connection_over", host=self._origin.host, reason=ended.goaway_reason or ended.dead or "goaway")
         if ended.too_many_streams:
             self._streams, self._halved_at = max(1, self._streams // 2), now

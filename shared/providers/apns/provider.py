@@ -31,6 +31,7 @@ class Apns:
     library: str = "aioapns"
     validates: bool = False
     min_refresh: float = auth.LEAST_BETWEEN.total_seconds()
+    reasons: frozenset[str] = verdict.REASONS
 
     def canonical(self, token: str) -> str:
         """Hexadecimal digits in lower case."""

@@ -99,6 +99,9 @@ BROADCAST_ROWS: Final = (
 )
 """Beside table E.1: what only a broadcast is answered, and its sender has to mend."""
 _TABLE: Final = {(row.status, row.reason): row for row in (*ROWS, *BROADCAST_ROWS)}
+_OURS: Final = frozenset({"expiration_passed", "certificate_variant"})
+"""Said of a notification before Apple is asked."""
+REASONS: Final = frozenset(row.reason for row in (*ROWS, *BROADCAST_ROWS) if row.reason) | _OURS
 _GOAWAY: Final = {row.reason: row for row in ROWS if row.reason in ("BadCertificate", "BadCertificateEnvironment")}
 """A server may close the connection with one of these as the GOAWAY's debug reason and answer no stream."""
 

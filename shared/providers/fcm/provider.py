@@ -33,6 +33,7 @@ class Fcm:
     library: str = "httpx"
     validates: bool = True
     min_refresh: float = auth.LEAST_BETWEEN.total_seconds()
+    reasons: frozenset[str] = verdict.REASONS
 
     def canonical(self, token: str) -> str:
         """As it is: every character counts."""

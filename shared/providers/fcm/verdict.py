@@ -37,6 +37,23 @@ _DEAD: Final = frozenset({"Unregistered", "ExpiredToken"})
 _WRONG: Final = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
 _APPLE_CREDENTIALS: Final = frozenset({"TopicDisallowed", "BadTopic", "MissingTopic"})
 _THIRD_PARTY: Final = frozenset({"THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR"})
+_OF_GOOGLE: Final = frozenset(
+    {
+        "INTERNAL", "INVALID_ARGUMENT", "INVALID_ARGUMENT:token", "NOT_FOUND", "PERMISSION_DENIED", "QUOTA_EXCEEDED",
+        "QUOTA_EXCEEDED:device", "QUOTA_EXCEEDED:topic", "RESOURCE_EXHAUSTED", "SENDER_ID_MISMATCH",
+        "UNAUTHENTICATED", "UNAVAILABLE", "UNREGISTERED", "invalid_grant", "invalid_client",
+    }
+)  # fmt: skip
+"""FcmError's codes, the statuses of the API beside them (google.rpc.Code), and what the token endpoint refuses with."""
+_OF_APPLE: Final = frozenset(
+    {
+        "BadCertificate", "BadCollapseId", "BadExpirationDate", "BadPriority", "ExpiredProviderToken", "Forbidden",
+        "InternalServerError", "InvalidProviderToken", "InvalidPushType", "MissingProviderToken", "PayloadEmpty",
+        "PayloadTooLarge", "ServiceUnavailable", "Shutdown", "TooManyRequests",
+    }
+)  # fmt: skip
+"""What ApnsError hands on, beside the words that have a row of their own below."""
+REASONS: Final = _OF_GOOGLE | _OF_APPLE | _DEAD | _WRONG | _APPLE_CREDENTIALS | _THIRD_PARTY
 
 _down = retry(DelayRule.FCM_5XX, down=True)
 _gateway = retry(DelayRule.FCM_5XX, down=True, unknown=True)

@@ -26,8 +26,8 @@ class Service:
     """Reads nothing, or fails at everything, until it is mended."""
 
     def __init__(self, bus: Bus, queue: str, error: type[Exception], *, tenants: bool = False) -> None:
-        self.life, self.metrics = Life(timedelta(seconds=5)), Metrics()
-        self.taking = Taking(bus, cast("Any", FixedClock(scale=60)), self.metrics, self.life, "test")
+        self.life, self.metrics, self.clock = Life(timedelta(seconds=5)), Metrics(), FixedClock(scale=60)
+        self.taking = Taking(bus, cast("Any", self.clock), self.metrics, self.life, "test")
         self.source = Source(queue, 20, self.handle, tenants=tenants)
         self.error: type[Exception] | None = error
         self.handled: set[bytes] = set()
@@ -113,3 +113,55 @@ async def test_garbage_of_a_tenant_shuts_no_door(bus: Bus, queue: str) -> None:
                 dead += await buried(bus, queue)
         assert not service.taking.paused
     assert dead == MANY
+
+
+async def test_what_waits_in_a_queue_and_for_how_long_is_asked_when_somebody_wants_to_know(
+    bus: Bus, queue: str
+) -> None:
+    service = Service(bus, queue, Unreadable)
+    clock, going, first = service.clock, asyncio.Event(), asyncio.Event()
+
+    async def handle(incoming: Incoming) -> None:
+        first.set()
+        await going.wait()
+        await incoming.ack()
+
+    def measured(metric: str) -> float | None:
+        return service.metrics.registry.get_sample_value(f"carillon_{metric}", {"queue": queue})
+
+    service.source = Source(queue, 1, handle)
+    async with service.running():
+        for n in range(3):
+            await bus.publish(DEFAULT, queue, b"%d" % n)
+        await asyncio.wait_for(first.wait(), 60)
+        service.taking.newest[queue] = clock.now()
+        clock.advance(timedelta(minutes=7))
+        await service.metrics.asked()
+        assert (measured("queue_messages"), measured("queue_age_seconds")) == (2, 420)
+        going.set()
+
+        async def is_empty() -> bool:
+            await service.metrics.asked()
+            return measured("queue_messages") == 0
+
+        async with asyncio.timeout(60):
+            while not await is_empty():  # noqa: ASYNC110  # a queue has no event
+                await asyncio.sleep(0.01)
+        assert measured("queue_age_seconds") == 0
+
+
+async def test_questions_that_nobody_answers_hold_up_no_reader_of_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.runtime.metrics.ASKED_WITHIN", 0.05)
+    metrics, asked = Metrics(), asyncio.Event()
+
+    async def never() -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async def fails() -> None:
+        raise ConnectionError
+
+    metrics.ask(never)
+    metrics.ask(fails)
+    await asyncio.wait_for(metrics.asked(), 60)
+    assert asked.is_set()

@@ -2,19 +2,21 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from services.delivery.closing import Closer, Wiring
+from services.delivery.held import Held, Table
+from services.delivery.leases import Leases
 from shared.bus.connection import Bus
 from shared.flow.audience import Audience
 from shared.flow.envelope import ChunksDone
 from shared.flow.lane import Lane
 from shared.flow.message import Message
-from shared.flow.record import Count, Part, Record
+from shared.flow.record import Count, Part, Record, Undelivered
 from shared.flow.send import Route, Send, SendRequest
 from shared.flow.verdict import Fate
 from shared.runtime.clock import FixedClock
@@ -77,3 +79,25 @@ async def test_a_bundle_that_lost_a_member_records_and_tells_the_others(opened: 
         part(number).member for number in (0, 1, 3, 4)
     ]
     assert metrics.registry.get_sample_value("carillon_records_lost_total", {"platform": "apns"}) == 1
+
+
+async def test_a_device_that_ended_in_two_ways_is_a_conflict_and_counted(opened: Store) -> None:
+    metrics = Metrics()
+    closer = Closer(Wiring(opened, cast("Bus", Heard()), cast("Any", FixedClock(NOW)), metrics, 1))
+    dead = Undelivered(device=b"d" * 12, fate=Fate.UNREGISTERED, reason="Unregistered")
+    other = part(1).model_copy(update={"counts": (Count(fate=Fate.UNREGISTERED, n=1),), "undelivered": (dead,)})
+    await opened.records.insert(Record(id=other.member, by="another", at=NOW, parts=(other,)))
+    assert (await closer.close([part(1)])).lost == {other.member}
+    assert metrics.registry.get_sample_value("carillon_chunk_conflicts_total") == 1
+
+
+async def test_a_claim_that_another_took_is_counted(opened: Store) -> None:
+    metrics, clock = Metrics(), cast("Any", FixedClock(NOW))
+    leases = Leases("apns", opened, clock, metrics, "one", timedelta(seconds=30), Table())
+    held = await leases.take([part(1).member])
+    assert isinstance(held, Held)
+    with leases.holding(held):
+        await opened.database["claims"].delete_many({})
+        await leases._renew([held])
+    assert held.lost
+    assert metrics.registry.get_sample_value("carillon_claims_lost_total", {"platform": "apns"}) == 1

@@ -26,21 +26,23 @@ class Backend:
         self.channel = channel
         self.answers: dict[str, Json] = {}
 
-    async def publish(self, body: bytes, *, signature: str | None = None, reply: str | None = None) -> str:
-        """Onto the exchange for commands; the correlation id."""
-        headers = {} if signature is None else {"carillon-signature": signature}
+    async def publish(
+        self, body: bytes, *, signature: str | None = None, reply: str | None = None, more: Json | None = None
+    ) -> str:
+        """Onto the exchange for commands; the correlation id. `more` are headers beside the signature."""
+        headers = (more or {}) | ({} if signature is None else {"carillon-signature": signature})
         correlation = secrets.token_hex(4)
         message = aio_pika.Message(body, headers=dict(headers), correlation_id=correlation, reply_to=reply)
         exchange = await self.channel.get_exchange(SENDS, ensure=False)
         await exchange.publish(message, routing_key="backend")
         return correlation
 
-    async def command(self, scene: Scene, *commands: Json) -> Json:
+    async def command(self, scene: Scene, *commands: Json, headers: Json | None = None) -> Json:
         """Signed and answered by direct reply-to; one command, or a bundle of several."""
         await self.listen_for_answers()
         full = [{"v": 1, "app": scene.app, **one} for one in commands]
         body = json.dumps(full[0] if len(full) == 1 else {"v": 1, "commands": full}).encode()
-        correlation = await self.publish(body, signature=signed(scene, body), reply=DIRECT_REPLY)
+        correlation = await self.publish(body, signature=signed(scene, body), reply=DIRECT_REPLY, more=headers)
         await until(lambda: correlation in self.answers)
         return self.answers[correlation]
 

@@ -27,8 +27,8 @@ SECRET, USER = "the answer is forty-two", "ada-lovelace"
 DEVICE, DEAD = device_id("v1", "alive"), device_id("v1", "dead")
 
 
-def purging(store: Store, clock: FixedClock, owner: str = "one") -> Purging:
-    return Purging(store, clock, Life(timedelta(seconds=1)), Metrics(), owner)
+def purging(store: Store, clock: FixedClock, owner: str = "one", metrics: Metrics | None = None) -> Purging:
+    return Purging(store, clock, Life(timedelta(seconds=1)), metrics or Metrics(), owner)
 
 
 async def sent(store: Store, clock: FixedClock, app: str, id_: str, users: int = 1, ttl: float = 3600) -> Send:
@@ -86,7 +86,9 @@ async def test_a_send_is_purged_when_its_time_has_come_and_its_report_stays(
     assert await bytes_of(opened) is not None
     assert (await opened.sends.get(send.key)) == send
     clock.advance(timedelta(days=2))
-    await purging(opened, clock).round()
+    metrics = Metrics()
+    await purging(opened, clock, metrics=metrics).round()
+    assert metrics.registry.get_sample_value("carillon_sends_purged_total") == 1
     after = await bytes_of(opened)
     for gone in (SECRET.encode(), USER.encode(), repr(DEAD).encode(), DEVICE.hex().encode()):
         assert gone not in after

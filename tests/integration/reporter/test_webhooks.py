@@ -40,6 +40,7 @@ async def test_an_event_is_told_once_and_signed(desk: Desk) -> None:
         for _ in range(3):
             await desk.announcing.finished([("app.send0001", DONE)])
         assert await desk.pass_(HOUR) == 1
+    assert desk.metrics.registry.get_sample_value("carillon_webhook_calls_total", {"outcome": "fine"}) == 1
     (told,) = receiver.told
     assert (told["type"], told["sequence"]) == ("send.finished", 1)
     assert told["data"]["send"] == "send0001"

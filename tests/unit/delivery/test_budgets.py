@@ -46,6 +46,7 @@ def test_retries_beyond_the_budget_wait_and_first_attempts_never_do() -> None:
     assert retry.held is not None
     assert NOW + PAUSE <= retry.held <= NOW + 2 * PAUSE
     assert first.held is None
+    assert one.metrics.registry.get_sample_value("carillon_retries_waited_total", {"platform": "apns"}) == 1
 
 
 def test_one_route_spends_nothing_of_another() -> None:

@@ -134,7 +134,7 @@ ENDPOINTS: Final = (*MESSAGES, *DEVICES, *SUBSCRIPTIONS, *TAGS)
 
 def routes(desk: Desk, admission: Admission, metrics: Metrics, started: Started) -> Sequence[Route]:
     """The door, to stand beside our own endpoints."""
-    inside = IbmEntrance(desk, admission, metrics, started)
+    inside = IbmEntrance(desk, admission, metrics, started, desk.tracing)
     by_path = groupby(sorted(ENDPOINTS, key=lambda one: one.path), key=lambda one: one.path)
     tokens = Door(
         TokenEntrance(desk, admission, metrics, started),
