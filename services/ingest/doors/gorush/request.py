@@ -67,7 +67,7 @@ class Notification(Travelling):
     platform: Literal[1, 2] = Field(description="1: iOS, by APNs; 2: Android, by FCM")
     message: str | None = None
     title: str | None = None
-    priority: Literal["normal", "high"] | None = None
+    priority: Literal["high", "normal"] | None = None
     content_available: bool = False
     sound: str | Sound | None = None
     data: dict[Annotated[str, Field(min_length=1, max_length=256)], JsonValue] | None = None
