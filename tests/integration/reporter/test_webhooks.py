@@ -187,9 +187,9 @@ async def test_plain_http_goes_to_the_operators_own_networks_only(opened: Store,
     assert (answered.status, answered.error) == (None, "https is needed")
 
 
-async def test_a_slow_receiver_is_not_waited_for_for_ever(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.reporter.webhooks.calling.WITHIN", timedelta(seconds=0.2))
-    async with receiving() as receiver:
+async def test_a_slow_receiver_is_not_waited_for_for_ever(opened: Store, clock: FixedClock) -> None:
+    async with receiving() as receiver, open_caller(LOCAL, within=timedelta(seconds=0.2)) as caller:
+        desk = Desk(opened, clock, caller)
         receiver.slow = 30
         hook, _ = await desk.hook(receiver.url)
         await desk.announcing.finished([("app.send0001", DONE)])
