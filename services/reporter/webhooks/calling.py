@@ -114,6 +114,9 @@ async def open_caller(
     """A caller for as long as the block runs. Connections are not kept: each try looks its address up."""
     limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(
-        follow_redirects=False, trust_env=False, limits=limits, timeout=None  # noqa: S113  # `call` has one for all
+        follow_redirects=False,
+        trust_env=False,
+        limits=limits,
+        timeout=None,  # noqa: S113  # `call` has one for all
     ) as client:
         yield Caller(client, networks, resolve, within)
