@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from services.cli.local.servers import Broker
 from services.cli.rehearsal.keys import apple_key
 from tests.integration.flow.backend import Backend, signed
 from tests.integration.flow.providers import BUNDLE, Json, new_token
-from tests.integration.flow.scene import Dev, Scene, until
+from tests.integration.flow.scene import Dev, Scene, until, utc
 
 pytestmark = pytest.mark.anyio
 HERS, HIS = "ada-b3f1c7d9e5", "bob-0a8d6c4e2f"
@@ -45,19 +46,19 @@ async def past(scene: Scene, user: str) -> tuple[list[Dev], dict[str, str]]:
     waiting = [Dev(await scene.register("parked", new_token("apns"), user=user), "apns", "")]
     others = [f"{user}-{n}" for n in range(20)]
     said: Json = {"title": "{{ values.seat|default('none') }}", "template": True}
+    well = {"variants": [scene.variants["apns"], scene.variants["fcm"]]}
+    later, both = (utc() + timedelta(days=30)).isoformat(), [one.id for one in (*alive, *dead)]
     sends = {
         "alone": await scene.send({"users": [user]}, receipts="all", interactions=True),
         "device": await scene.send({"devices": [alive[0].id]}),
         "token": await scene.send({"tokens": {scene.variants["apns"]: [alive[0].token]}}),
         "list": await scene.send(
-            {"users": [user, *others]}, receipts="all", values={user: {"seat": "3L"}}, message=said
+            {"users": [user, *others], **well}, receipts="all", values={user: {"seat": "3L"}}, message=said
         ),
-        "devices": await scene.send(
-            {"devices": [one.id for one in (*alive, *dead)] + [f"{n:024x}" for n in range(12)]}
-        ),
-        "all": await scene.send({"variants": [scene.variants["fcm"], scene.variants["apns"]]}, receipts="all"),
+        "devices": await scene.send({"devices": both + [f"{n:024x}" for n in range(12)], **well}),
+        "all": await scene.send(well, receipts="all"),
         "left out": await scene.send({"variants": [scene.variants["apns"]], "exclude": {"users": [user]}}),
-        "later": await scene.send({"users": [user]}, send_at="2030-01-01T00:00:00Z"),
+        "later": await scene.send({"users": [user]}, send_at=later),
     }
     for name in sends.keys() - {"later", "alone"}:
         await scene.finished(sends[name])
