@@ -66,7 +66,7 @@ def _outcomes(asked: Asked) -> Outcome:
 
 
 PARTS: Final[dict[str, Part]] = {
-    "a": _send_path, "b": _pipeline, "c": _single, "d": _growth, "e": _latency, "g": _outcomes
+    "a": _send_path, "b": _pipeline, "c": _single, "d": _growth, "e": _latency, "h": _outcomes
 }  # fmt: skip
 ALIAS: Final = {"f": "a"}
 """Measured with the other, as it is a ratio to it."""

@@ -1,4 +1,4 @@
-"""(g): what the outcomes of 10 million devices take: bytes in the store, time to fold records and to read the report.
+"""(h): what the outcomes of 10 million devices take: bytes in the store, time to fold records and to read the report.
 
 The results are generated, 500 devices a chunk, and written, folded and read by the product's own code: 96 % delivered
 at once and 1 % at a second attempt, 1 % dead, 1 % refused, 1 % left out. Receipts are those of Firebase.
@@ -76,7 +76,7 @@ async def _measure(devices: int) -> Outcome:
             "receipts_10m_mb": round(sizes["receipts"], 1), "report_10m_fold_s": round(fold_s, 3),
             "report_10m_read_ms": round(read_ms, 2), "receipt_10m_read_ms": round(receipt_ms, 2),
         },
-        [Table(f"Outcomes of {devices:,} devices", ("(g) what", "takes"), rows)],
+        [Table(f"Outcomes of {devices:,} devices", ("(h) what", "takes"), rows)],
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from bson import encode
 
 from services.cli.local.servers import Broker
 from services.cli.rehearsal.keys import apple_key
+from shared.flow.receipt import b64
 from tests.integration.flow.backend import Backend, signed
 from tests.integration.flow.providers import BUNDLE, Json, new_token
 from tests.integration.flow.scene import Dev, Scene, until, utc
@@ -19,7 +21,6 @@ from tests.integration.flow.scene import Dev, Scene, until, utc
 pytestmark = pytest.mark.anyio
 HERS, HIS = "ada-b3f1c7d9e5", "bob-0a8d6c4e2f"
 """Users; neither name is anywhere by chance."""
-LOCATIONS = '[io:format("~ts~n", [File]) || File <- rabbit:log_locations()].'
 
 
 async def exported(scene: Scene, user: str) -> list[Json]:
@@ -74,7 +75,13 @@ async def told(scene: Scene, body: Json) -> bool:
 
 async def refused(scene: Scene, backend: Backend, user: str) -> None:
     """What ends among the dead letters, and a rejected send whose problem has the name in its pointer."""
-    command = {"v": 1, "app": scene.app, "id": f"bad-{user}", "message": {"title": "x"}, "audience": {"users": [user]}}
+    command = {
+        "v": 1,
+        "app": scene.app,
+        "id": f"refused-{user[:3]}",
+        "message": {"title": "x"},
+        "audience": {"users": [user]},
+    }
     await backend.publish(json.dumps(command).encode(), signature="not right")
     await backend.publish(json.dumps({"v": 1, "commands": [{**command, "app": scene.app}, 7]}).encode())
     await backend.publish(f'{{"users": ["{user}"'.encode())
@@ -82,7 +89,7 @@ async def refused(scene: Scene, backend: Backend, user: str) -> None:
     await backend.publish(json.dumps(wrong).encode(), signature=signed(scene, json.dumps(wrong).encode()))
 
     async def rejected() -> bool:
-        found = await scene.call("GET", f"/v1/sends/bad-{user}")
+        found = await scene.call("GET", f"/v1/sends/refused-{user[:3]}")
         return found.is_success and user in found.text
 
     await until(rejected)
@@ -118,8 +125,8 @@ async def stored(scene: Scene) -> bytes:
 async def logged(scene: Scene, broker: Broker) -> bytes:
     """What the services, the broker and the store wrote; where the servers' own logs are, they say themselves."""
     files = [*(scene.fleet.site.folder / "log").glob("[!s]*")]  # not the simulator's: a provider knows its tokens
-    where = await asyncio.to_thread(broker.ctl, "eval", LOCATIONS)
-    files += [Path(line) for line in where.splitlines() if line.startswith("/")]
+    said = await asyncio.to_thread(broker.ctl, "eval", "rabbit:log_locations().")
+    files += map(Path, re.findall(r"/[^'\",\s\]]+", said))
     admin = scene.store.database.client.admin
     lines: dict[str, Any] = await admin.command("getLog", "global")
     return b"".join(file.read_bytes() for file in files if file.is_file()) + "\n".join(lines["log"]).encode()
@@ -149,11 +156,16 @@ async def test_an_erased_user_is_nowhere_and_nobody_else_lost_anything(
         await refused(scene, backend, user)
     segment = {"name": "two", "filter": {"field": "user", "in": [HERS, HIS]}}
     assert (await scene.call("POST", "/v1/segments", segment)).is_success
-    await until(lambda: wait_and_dead(scene, broker))
-    before, waiting = await stored(scene), await letters(scene, broker)
-    assert HERS.encode() in before
-    assert sum(HERS in one for one in waiting) == 3
-    assert any(one.startswith("wait.") for one in waiting)
+    waiting: list[str] = []
+
+    async def all_wait() -> bool:
+        nonlocal waiting
+        waiting = await letters(scene, broker)
+        held = any(one.startswith("wait.slices") for one in waiting)
+        return held and all(sum(user in one for one in waiting) == 3 for user in (HERS, HIS))
+
+    await until(all_wait)
+    assert HERS.encode() in await stored(scene)
     ended = {
         name: (await scene.status(send))["report"] for name, send in sends.items() if name not in {"later", "alone"}
     }
@@ -164,6 +176,7 @@ async def test_an_erased_user_is_nowhere_and_nobody_else_lost_anything(
     after, waiting, log = await stored(scene), await letters(scene, broker), await logged(scene, broker)
     tokens = [one.token for one in hers if one.token]
     names = [f"{HERS}{end}" for end in ("'", '"', "\\", "\0", "/")] + tokens + [one.id for one in hers]
+    names += [b64(bytes.fromhex(one.id)) for one in hers]
     for place, seen in (("store", after), ("queues", "\n".join(waiting).encode()), ("logs", log)):
         assert [one for one in names if one.encode() in seen] == [], place
     assert not any(bytes.fromhex(one.id) in after for one in hers)
@@ -174,11 +187,6 @@ async def test_an_erased_user_is_nowhere_and_nobody_else_lost_anything(
     assert {name: (await scene.status(sends[name]))["report"] for name in ended} == ended, "every count stays"
     assert (await exported(scene, HIS))[-1] == history
     assert await exported(scene, HERS) == [{"kind": "end", "devices": 0, "sends": 0}]
-
-
-async def wait_and_dead(scene: Scene, broker: Broker) -> bool:
-    found = await asyncio.to_thread(queues, scene, broker)
-    return "dead-letters" in found and any(one.startswith("wait.slices") for one in found)
 
 
 async def test_an_export_has_every_device_and_send_of_a_user_and_nothing_of_others(scene: Scene) -> None:
@@ -208,7 +216,8 @@ async def test_an_export_has_every_device_and_send_of_a_user_and_nothing_of_othe
         name: {one["device"]: one.get("outcome") for one in told_of[send]["notifications"]}
         for name, send in sends.items()
     }
-    assert outcomes["all"] == {hers[0].id: "delivered", hers[1].id: "unregistered"}
+    assert outcomes["all"][hers[0].id] == "delivered"
+    assert "unregistered" in {outcome.get(hers[1].id) for outcome in outcomes.values()}
     assert outcomes["later"][hers[0].id] == "open"
     (opened,) = [one for one in told_of[sends["alone"]]["notifications"] if one["device"] == hers[0].id]
     assert [one["kind"] for one in opened["interactions"]] == ["opened"]
