@@ -1,14 +1,15 @@
 """(h): what the outcomes of 10 million devices take: bytes in the store, time to fold records and to read the report.
 
 The results are generated, 500 devices a chunk, and written, folded and read by the product's own code: 96 % delivered
-at once and 1 % at a second attempt, 1 % dead, 1 % refused, 1 % left out. Receipts are those of Firebase.
+at once, 1 % at once or (of every fifth chunk) at a second attempt, 1 % dead, 1 % refused, 1 % left out. All have
+receipts, those of Firebase.
 """
 
 import asyncio
 import random
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
@@ -22,7 +23,7 @@ from shared.flow.books import unclosed
 from shared.flow.identity import member_id, retry_slice_id
 from shared.flow.lane import Lane
 from shared.flow.plan import Plan, PlannedRoute
-from shared.flow.receipt import DEVICE, Received
+from shared.flow.receipt import DEVICE, Receipts, Received
 from shared.flow.record import LATENCY_BOUNDS, Count, Owed, Part, Record, Undelivered
 from shared.flow.report import Report, Sum, report
 from shared.flow.verdict import Fate
@@ -36,6 +37,8 @@ QUICK: Final = 200_000
 CHUNK: Final = 500
 SLICE: Final = 10
 """Chunks of one slice."""
+OWING: Final = 5
+"""Of so many chunks of a slice one owes a second attempt."""
 FEW: Final = 5
 """Of each chunk: dead, refused, and owed a second attempt; and as many left out."""
 AT_ONCE: Final = 64
@@ -117,29 +120,33 @@ async def _sent(store: Store, devices: int) -> tuple[Plan, list[str]]:
 
 def _parts(plan: Plan) -> Iterator[Part]:
     for number, one in enumerate(plan.slices()):
-        for member in one.members():
-            at = ACCEPTED + LASTED * (number * SLICE * CHUNK / (plan.chunks * CHUNK))
-            first = _first(plan, member, one.variant, one.platform, at)
+        for chunk, member in enumerate(one.members()):
+            at = ACCEPTED + LASTED * (number * SLICE / plan.chunks)
+            owes = chunk % OWING == 0
+            first = _first(plan, member, (one.variant, one.platform), at, owes=owes)
             yield first
-            yield _second(first, at + timedelta(seconds=5))
+            if owes:
+                yield _second(first, at + timedelta(seconds=5))
 
 
-def _first(plan: Plan, member: str, variant: str, platform: str, at: datetime) -> Part:
-    dead, refused, again = ([token_bytes(DEVICE) for _ in range(FEW)] for _ in range(3))
+def _first(plan: Plan, member: str, where: tuple[str, str], at: datetime, *, owes: bool) -> Part:
+    devices = _devices(CHUNK)
+    dead, refused, left_out, again = (devices[n : n + FEW] for n in range(0, 4 * FEW, FEW))
+    delivered = devices[4 * FEW if owes else 3 * FEW :]
     counts = {
-        (Fate.DELIVERED, ""): CHUNK - 4 * FEW, (Fate.UNREGISTERED, "Unregistered"): FEW,
+        (Fate.DELIVERED, ""): len(delivered), (Fate.UNREGISTERED, "Unregistered"): FEW,
         (Fate.REJECTED, "BadDeviceToken"): FEW, (Fate.SUPPRESSED, "excluded"): FEW,
     }  # fmt: skip
     gone = [Undelivered(device=one, fate=Fate.UNREGISTERED, reason="Unregistered", since=at) for one in dead]
     gone += [Undelivered(device=one, fate=Fate.REJECTED, reason="BadDeviceToken", suspect=True) for one in refused]
-    gone += [Undelivered(device=token_bytes(DEVICE), fate=Fate.SUPPRESSED, reason="excluded") for _ in range(FEW)]
+    gone += [Undelivered(device=one, fate=Fate.SUPPRESSED, reason="excluded") for one in left_out]
     owed = Owed(step=0, due=at + timedelta(seconds=4), reason="ServiceUnavailable", devices=tuple(again))
     return Part(
-        member=member, send=plan.key, app=plan.app, variant=variant, platform=platform, matched=CHUNK,
+        member=member, send=plan.key, app=plan.app, variant=where[0], platform=where[1], matched=CHUNK,
         counts=tuple(Count(fate=fate, reason=reason, n=n) for (fate, reason), n in counts.items()),
-        undelivered=tuple(gone), owed=(owed,), latency=HISTOGRAM, looked_up_at=at, lane=plan.lane,
+        undelivered=tuple(gone), owed=(owed,) if owes else (), latency=HISTOGRAM, looked_up_at=at, lane=plan.lane,
         first_answer_at=at, last_answer_at=at + timedelta(seconds=1), accepted_at=plan.accepted_at,
-        receipts=_receipts([token_bytes(DEVICE) for _ in range(CHUNK - 4 * FEW)], member, plan.key, at),
+        receipts=_receipts(delivered, member, plan.key, at),
     )  # fmt: skip
 
 
@@ -154,9 +161,17 @@ def _second(first: Part, at: datetime) -> Part:
     return first.model_copy(update=change)
 
 
-def _receipts(devices: Any, member: str, send: str, at: datetime) -> Any:
-    received = Received()
-    names = [f"projects/bench/messages/0:{next(microseconds)}%{token_hex(8)}".encode() for _ in devices]
+def _devices(many: int) -> list[bytes]:
+    drawn = token_bytes(DEVICE * many)
+    return [drawn[n : n + DEVICE] for n in range(0, DEVICE * many, DEVICE)]
+
+
+def _receipts(devices: Sequence[bytes], member: str, send: str, at: datetime) -> Receipts | None:
+    received, drawn = Received(), token_hex(8 * len(devices))
+    names = [
+        f"projects/bench/messages/0:{next(microseconds)}%{drawn[16 * n : 16 * n + 16]}".encode()
+        for n in range(len(devices))
+    ]
     received.add(devices, names, at)
     return received.receipts(member, send)
 

@@ -156,7 +156,7 @@ async def test_of_two_who_begin_at_once_one_does_it_and_the_other_goes_on_when_i
     clock.advance(timedelta(days=31))
     await asyncio.gather(*(one.round() for one in two))
     done = [one.metrics.registry.get_sample_value("carillon_sends_purged_total") for one in two]
-    assert sorted(done) == [0, 1]
+    assert set(done) == {0, 1}
     second = await sent(opened, clock, app.id, "send0002")
     clock.advance(timedelta(days=31))  # the lease of whoever it was is over
     idle = two[done.index(0)]
