@@ -107,7 +107,10 @@ class Rosters:
 
 
 def _read(variant: Variant) -> Any:
-    """None if a stored variant no longer fits what its provider asks for."""
+    """None if a stored variant cannot be opened, or no longer fits what its provider asks for."""
+    if not variant.opened:
+        log.warning("variant_not_opened", variant=variant.id, app=variant.app)
+        return None
     try:
         return provider(variant.platform).Settings.model_validate(variant.settings)
     except ValidationError as error:

@@ -15,7 +15,7 @@ from shared.providers.contract import Authorization, AuthorizationRefused, Post,
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
-from shared.store.errors import StoreAway
+from shared.store.errors import StoreAway, Unsealable
 
 LEASE: Final = timedelta(seconds=15)
 """How long the one who renews has for it."""
@@ -110,7 +110,10 @@ class Authorizer:
         raise AuthorizationRefused("renewal_takes_too_long", permanent=False)
 
     async def _shared(self, identity: str) -> Authorization | None:
-        found = await self._on.store.authorizations.get(identity)
+        try:
+            found = await self._on.store.authorizations.get(identity)
+        except Unsealable:  # made under a key that the ring holds no more: as if there were none
+            return None
         if found is None:
             return None
         self._known[identity] = Authorization(**found)

@@ -5,7 +5,8 @@ then the others have their turn for as long, and next time the wait is twice as 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Final
@@ -15,10 +16,25 @@ LONGEST: Final = timedelta(seconds=40)
 """No chunk takes longer than a request may wait for its answer, and some seconds for its record."""
 
 
+Came = Callable[[asyncio.Event, float], Awaitable[bool]]
+"""Waits for an event, so many seconds at most; whether it came."""
+
+
+async def _came(event: asyncio.Event, within: float) -> bool:
+    try:
+        return await asyncio.wait_for(event.wait(), within)
+    except TimeoutError:
+        return False
+
+
 class Solitude:
     """Lives as long as the process; shared by all its chunks."""
 
-    def __init__(self, patience: timedelta = PATIENCE) -> None:
+    def __init__(
+        self, patience: timedelta = PATIENCE, came: Came = _came, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._came = came
+        self._monotonic = monotonic
         self._first = self._patience = patience.total_seconds()
         self._not_before = 0.0
         self._running = 0
@@ -49,7 +65,7 @@ class Solitude:
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[bool]:
         """False: another is, or the others were not done in time. Else nothing is begun by others while inside."""
-        if self.wanted or asyncio.get_running_loop().time() < self._not_before:
+        if self.wanted or self._monotonic() < self._not_before:
             yield False
             return
         self._open.clear()
@@ -60,12 +76,9 @@ class Solitude:
 
     async def _emptied(self) -> bool:
         self._quiet.clear()
-        if self._running:
-            try:
-                await asyncio.wait_for(self._quiet.wait(), self._patience)
-            except TimeoutError:
-                self._not_before = asyncio.get_running_loop().time() + self._patience
-                self._patience = min(2 * self._patience, LONGEST.total_seconds())
-                return False
+        if self._running and not await self._came(self._quiet, self._patience):
+            self._not_before = self._monotonic() + self._patience
+            self._patience = min(2 * self._patience, LONGEST.total_seconds())
+            return False
         self._patience = self._first
         return True

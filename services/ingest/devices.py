@@ -1,5 +1,6 @@
 """Apps register, change and remove their device; only a backend may look at one."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -115,8 +116,13 @@ async def show(desk: Desk, call: Call) -> Reply:
     found = await desk.store.devices.get(call.app, device)
     if found is None:
         raise none_such()
-    known: dict[str, Any] = {name: found[name] for name in DeviceView.model_fields if name in found}
-    return Reply(HTTPStatus.OK, DeviceView.model_validate({**known, "id": device.hex()}))
+    return Reply(HTTPStatus.OK, view_of(found))
+
+
+def view_of(row: Mapping[str, Any]) -> DeviceView:
+    """A device as its app sees it."""
+    known = {name: row[name] for name in DeviceView.model_fields if name in row}
+    return DeviceView.model_validate({**known, "id": bytes(row["_id"]).hex()})
 
 
 def device_named(call: Call) -> bytes:

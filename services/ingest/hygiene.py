@@ -11,7 +11,8 @@ from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
 from services.ingest.problems import field_invalid, missing
 from shared.flow.model import Travelling
-from shared.store.undoing import Mark, Span
+from shared.store.hygiene_days import Did
+from shared.store.undoing import Mark, Reasons, Span
 
 DECISIONS: Final = 50
 BATCH: Final = 2000
@@ -109,10 +110,17 @@ async def restore(desk: Desk, call: Call) -> Reply:
     while desk.now() < until:
         some = await undoing.restore(span, now, BATCH)
         held = await undoing.release(span, chosen, now, BATCH)
-        restored, released = restored + some, released + held
+        await _noted(desk, app, "restored", some, now)
+        await _noted(desk, app, "released", held, now)
+        restored, released = restored + some.total(), released + held.total()
         if not some and not held:
             return Reply(HTTPStatus.OK, Restored(restored=restored, released=released, more=False))
     return Reply(HTTPStatus.OK, Restored(restored=restored, released=released, more=True))
+
+
+async def _noted(desk: Desk, app: str, did: Did, undone: Reasons, now: datetime) -> None:
+    for (variant, reason), devices in undone.items():
+        await desk.store.hygiene_days.note(app, variant, did, "asked", {reason: devices}, now)
 
 
 async def _app(desk: Desk, call: Call) -> str:

@@ -3,9 +3,10 @@
 from http import HTTPStatus
 from typing import Final
 
-from services.ingest import interactions, privacy, receipts, reporting, sends, watching, webhooks
+from services.ingest import interactions, privacy, receipts, reporting, sends, user_export, watching, webhooks
 from services.ingest.call import Endpoint
 from services.ingest.explaining import Explanation
+from services.ingest.lines import MEDIA_TYPE as LINES
 from shared.flow.day import AppReport
 from shared.flow.full_report import FullReport
 
@@ -106,6 +107,11 @@ PRIVACY_ENDPOINTS: Final = (
     Endpoint(
         "DELETE", "/v1/users/{user}", privacy.erase, BACKEND, "Erase a user, devices and traces in sends included",
         {HTTPStatus.ACCEPTED: privacy.ErasureView},
+    ),
+    Endpoint(
+        "GET", "/v1/users/{user}/export", user_export.export, BACKEND,
+        "Hand out all that is known of a user, a line of JSON each: devices, segments, sends with what became of them",
+        {HTTPStatus.OK: user_export.UserLine}, media=(LINES,), only_media=True,
     ),
     Endpoint(
         "GET", "/v1/erasures/{erasure}", privacy.erasure, BACKEND, "Show how far an erasure is",

@@ -47,11 +47,16 @@ async def change(desk: Desk, call: Call) -> Reply:
 
 async def erase(desk: Desk, call: Call) -> Reply:
     """Asks for a user to be erased."""
+    asked = await desk.store.erasures.ask(call.app, user_named(call), desk.now())
+    return Reply(HTTPStatus.ACCEPTED, _view(asked), f"/v1/erasures/{asked.id}")
+
+
+def user_named(call: Call) -> str:
+    """The user that the path names. Raises `Refused`."""
     user = call.path["user"]
     if len(user) > LONGEST_USER:
         raise missing("no user has such a name")
-    asked = await desk.store.erasures.ask(call.app, user, desk.now())
-    return Reply(HTTPStatus.ACCEPTED, _view(asked), f"/v1/erasures/{asked.id}")
+    return user
 
 
 async def erasure(desk: Desk, call: Call) -> Reply:

@@ -13,6 +13,7 @@ from services.ingest import (
     devices,
     exporting,
     hygiene,
+    hygiene_report,
     importing,
     orders,
     rules,
@@ -27,6 +28,7 @@ from services.ingest.doors.aerogear.routes import ENDPOINTS as AEROGEAR
 from services.ingest.doors.gorush import push as gorush
 from services.ingest.doors.gorush.request import Push, Pushed
 from services.ingest.outcome_routes import OUTCOME_ENDPOINTS
+from services.ingest.reporting import Days
 from shared.flow.policy import Policy
 from shared.flow.rules import Rules
 from shared.flow.segment import Segment, SegmentContent
@@ -174,6 +176,16 @@ HYGIENE_ENDPOINTS: Final = (
     Endpoint(
         "POST", "/v1/apps/{app}/hygiene:restore", hygiene.restore, EITHER,
         "Undo what hygiene did from a time to a time", {HTTPStatus.OK: hygiene.Restored}, request=hygiene.Restore,
+    ),
+    Endpoint(
+        "GET", "/v1/apps/{app}/hygiene/report", hygiene_report.report, EITHER,
+        "Show from day to day how many devices were retired, quarantined, released and restored, by whom and why",
+        {HTTPStatus.OK: hygiene_report.HygieneReport}, query=Days,
+    ),
+    Endpoint(
+        "GET", "/v1/apps/{app}/hygiene/retired", hygiene_report.retired, EITHER,
+        "List the devices out of service, each with the evidence against its token",
+        {HTTPStatus.OK: hygiene_report.RetiredList}, query=hygiene_report.Which,
     ),
 )  # fmt: skip
 

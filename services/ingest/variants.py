@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, JsonValue, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -22,7 +22,9 @@ from shared.store.variants import Variant
 ATTEMPTS: Final = 5
 """Two changes of one variant at the same time may meet this often."""
 
-
+NOT_OPENED: Final = (
+    "its secrets are sealed under a key that the key ring does not hold: give the settings anew, or the key back"
+)
 RateLimit = Annotated[float, Field(gt=0, le=1_000_000)]
 LIMITED: Final = "notifications a second to the provider at most, by all replicas together; null: as fast as it goes"
 
@@ -56,6 +58,13 @@ class ParkedView(Travelling):
     reason: str = Field(description="the provider's own")
 
 
+class CredentialProblem(Travelling):
+    """Nothing can be sent for the variant as its credentials are; what is owed waits until its deadline."""
+
+    reason: Literal["not_opened"]
+    detail: str
+
+
 class VariantView(Travelling):
     """One variant; secrets are left out of its settings."""
 
@@ -68,6 +77,9 @@ class VariantView(Travelling):
     secrets: tuple[str, ...] = Field(description="settings that are kept sealed and never shown")
     rate_limit: float | None = Field(description=LIMITED)
     parked: ParkedView | None = Field(description="null: it is sent for")
+    problem: CredentialProblem | None = Field(
+        default=None, description="not_opened: the key ring lacks the key that its secrets are sealed under"
+    )
 
 
 class VariantList(Travelling):
@@ -101,15 +113,17 @@ async def show_all(desk: Desk, call: Call) -> Reply:
 
 async def show(desk: Desk, call: Call) -> Reply:
     """One variant."""
-    return await _shown(desk, await desk.store.variants.get(call.app, call.path["variant"]))
+    return await _shown(desk, await desk.store.variants.seen(call.app, call.path["variant"]))
 
 
 async def replace(desk: Desk, call: Call) -> Reply:
     """New settings, or another limit. A variant that is parked is tried again."""
     for _ in range(ATTEMPTS):
-        variant = await desk.store.variants.get(call.app, call.path["variant"])
+        variant = await desk.store.variants.seen(call.app, call.path["variant"])
         wanted: VariantChange = call.body
         said = wanted.model_fields_set
+        if not variant.opened and "settings" not in said:  # a change seals the secrets anew, and nobody has them
+            raise field_invalid("/settings", NOT_OPENED)
         settings = _checked(variant.platform, wanted.settings) if "settings" in said else variant.settings
         rate = wanted.rate_limit if "rate_limit" in said else variant.rate_limit
         try:
@@ -127,7 +141,7 @@ async def resume(desk: Desk, call: Call) -> Reply:
     app = call.path["app"]
     if call.key.app not in ("", app):
         raise missing(f"there is no app {app!r}")
-    variant = await desk.store.variants.get(app, call.path["variant"])
+    variant = await desk.store.variants.seen(app, call.path["variant"])
     await desk.store.parking.resume(app, variant.id)
     return await _shown(desk, variant)
 
@@ -169,4 +183,5 @@ def _view(variant: Variant, parked: Parked | None = None) -> VariantView:
         created_at=variant.created_at, settings=variant.shown(), secrets=tuple(sorted(variant.secrets)),
         rate_limit=variant.rate_limit,
         parked=ParkedView(since=parked.since, reason=parked.reason) if parked and holds else None,
+        problem=None if variant.opened else CredentialProblem(reason="not_opened", detail=NOT_OPENED),
     )  # fmt: skip

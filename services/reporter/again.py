@@ -17,9 +17,14 @@ async def again_and_again(
     """Until the process is asked to stop. With `then`, that is how far apart the later rounds are."""
     while await life.pause(every):
         every = then or every
-        try:
-            await work()
-        except StoreAway as error:
-            log.warning("duty_interrupted", duty=duty, error=type(error).__name__)
-        except Exception:
-            log.exception("duty_failed", duty=duty)
+        await unharmed(duty, work)
+
+
+async def unharmed(duty: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Once, whatever comes of it."""
+    try:
+        await work()
+    except StoreAway as error:
+        log.warning("duty_interrupted", duty=duty, error=type(error).__name__)
+    except Exception:
+        log.exception("duty_failed", duty=duty)

@@ -98,7 +98,9 @@ class Gate:
         if window.decision == "passed":
             await self.store.quarantine.condemn(window.variant, window.id)
         elif window.decision == "tripped":
-            released = await self.store.quarantine.release(window.variant, window.id)
+            reasons = await self.store.quarantine.release(window.variant, window.id)
+            now, released = self.clock.now(), reasons.total()
+            await self.store.hygiene_days.note(window.app, window.variant, "released", "gate", reasons, now)
             restored = await self._restore(window)
             self.metrics.devices_restored.labels("released").inc(released)
             self.metrics.devices_restored.labels("gate").inc(restored)
@@ -110,7 +112,9 @@ class Gate:
         end = min(now, _last(window.start + self.clock.scaled(WINDOW)))
         span = Span(window.app, window.start, end, window.variant)
         while some := await self.store.undoing.restore(span, now, BATCH):
-            restored += some
+            reasons = {reason: devices for (_, reason), devices in some.items()}
+            await self.store.hygiene_days.note(window.app, window.variant, "restored", "gate", reasons, now)
+            restored += some.total()
         return restored
 
 

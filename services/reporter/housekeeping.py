@@ -1,18 +1,15 @@
 """Keeps the house: one reporter at a time judges the windows that are due, and lets go whom the cap held up."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-import structlog
-
+from services.reporter.again import again_and_again, unharmed
 from services.reporter.gate import Gate
 from services.reporter.removing import Removing
 from services.reporter.webhooks.announcing import Announcing
 from shared.runtime.life import Life
 from shared.store.connection import Store
-from shared.store.errors import StoreAway
 
 EVERY: Final = timedelta(seconds=10)
 LEAST_EVERY: Final = timedelta(seconds=1)
@@ -20,8 +17,6 @@ LEAST_EVERY: Final = timedelta(seconds=1)
 LEASE: Final = timedelta(seconds=30)
 DUTY: Final = "hygiene"
 BATCH: Final = 500
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +32,9 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Rounds until the process is asked to stop."""
-        while await self.life.pause(max(self.gate.clock.scaled(EVERY), LEAST_EVERY)):
-            await self._unharmed(self.round)
-        await self._unharmed(lambda: self.store.duties.leave(DUTY, self.owner))
-
-    async def _unharmed(self, work: Callable[[], Awaitable[None]]) -> None:
-        """What fails now is done in another round."""
-        try:
-            await work()
-        except StoreAway as error:
-            log.warning("housekeeping_interrupted", error=type(error).__name__)
-        except Exception:
-            log.exception("housekeeping_failed")
+        every = max(self.gate.clock.scaled(EVERY), LEAST_EVERY)
+        await again_and_again(self.life, every, DUTY, self.round)
+        await unharmed(DUTY, lambda: self.store.duties.leave(DUTY, self.owner))
 
     async def round(self) -> None:
         """Everything that is due, for as long as the duty is ours."""

@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import structlog
 
-from shared.flow.hygiene import CAP_SPAN, Finding, cap, floor
+from shared.flow.hygiene import CAP_SPAN, Finding, by_reason, cap, floor
 from shared.runtime.clock import Time
 from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
+from shared.store.hygiene_days import By
+
+Why = Literal["unregistered", "judged"]
+EVIDENCE: Final[dict[Why, By]] = {"unregistered": "evidence", "judged": "judged"}
 
 log = structlog.get_logger()
 
@@ -25,12 +30,16 @@ class Removing:
     share: float
     """Removed in an hour of a large variant's devices."""
 
-    async def remove(self, app: str, variant: str, findings: Sequence[Finding], why: str) -> list[Finding]:
+    async def remove(self, app: str, variant: str, findings: Sequence[Finding], why: Why) -> list[Finding]:
         """Takes as many out of service as the cap allows; returns the others."""
         now = self.clock.now()
         start = floor(now, self.clock.scaled(CAP_SPAN))
         granted = await self.store.allowances.take(variant, start, len(findings), lambda: self._cap(app, variant))
-        gone = await self.store.quarantine.retire(app, findings[:granted], now) if granted else 0
+        gone = 0
+        for reason, some in by_reason(findings[:granted]).items():
+            went = await self.store.quarantine.retire(app, some, now)
+            await self.store.hygiene_days.note(app, variant, "retired", EVIDENCE[why], {reason: went}, now)
+            gone += went
         if gone:
             self.metrics.devices_retired.labels(why).inc(gone)
             log.info("devices_retired", app=app, variant=variant, devices=gone, why=why)

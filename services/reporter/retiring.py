@@ -7,7 +7,7 @@ import structlog
 
 from services.reporter.removing import Removing
 from services.reporter.suspecting import Suspecting
-from shared.flow.hygiene import Finding, dead
+from shared.flow.hygiene import Finding, by_reason, dead
 from shared.flow.record import Part
 
 log = structlog.get_logger()
@@ -35,6 +35,10 @@ class Retiring:
         if left:
             now = on.clock.now()
             window = self.suspecting.window(variant, now)
-            held = await on.store.quarantine.hold(app, left, window, now, condemned=True)
+            held = 0
+            for reason, some in by_reason(left).items():
+                more = await on.store.quarantine.hold(app, some, window, now, condemned=True)
+                await on.store.hygiene_days.note(app, variant, "quarantined", "cap", {reason: more}, now)
+                held += more
             on.metrics.devices_quarantined.labels("cap").inc(held)
             log.warning("removals_over_the_cap", app=app, variant=variant, devices=held)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from services.reporter.gate import Gate
-from shared.flow.hygiene import GRACE, LEAST, SLOT, WINDOW, Evidence, evidence, floor
+from shared.flow.hygiene import GRACE, LEAST, SLOT, WINDOW, Evidence, by_reason, evidence, floor
 from shared.flow.record import Part
 from shared.store.windows import Window, window_id
 
@@ -43,8 +43,12 @@ class Suspecting:
             window = before.get(placed[one.key])
             # else heard before, and its window is judged: what it proved was used or given up then
             if window is not None and window.decision is None:
-                held = await on.store.quarantine.hold(one.app, one.suspects, window.id, now)
-                on.metrics.devices_quarantined.labels("suspect").inc(held)
+                for reason, some in by_reason(one.suspects).items():
+                    held = await on.store.quarantine.hold(one.app, some, window.id, now)
+                    await on.store.hygiene_days.note(
+                        one.app, one.variant, "quarantined", "suspect", {reason: held}, now
+                    )
+                    on.metrics.devices_quarantined.labels("suspect").inc(held)
                 self._since_look[window.id] += one.tally.suspects
         for window in (await on.store.windows.many(windows)).values():
             if window.decision is not None:

@@ -11,6 +11,7 @@ from services.reporter.feedback import Feedback
 from services.reporter.gate import Gate
 from services.reporter.hearing import Hearing
 from services.reporter.housekeeping import Housekeeping
+from services.reporter.letters import Letters
 from services.reporter.purging import Purging
 from services.reporter.removing import Removing
 from services.reporter.retiring import Retiring
@@ -53,7 +54,7 @@ async def run(on: Foundation, settings: ReporterSettings) -> None:
                 random.Random(),  # noqa: S311  # jitter, not a secret
             ).run()
         )  # fmt: skip
-        tasks.create_task(Erasing(on.store, on.clock, on.life, on.owner).run())
+        tasks.create_task(Erasing(on.store, on.clock, on.life, on.owner, Letters(on.bus).forget).run())
         tasks.create_task(Purging(on.store, on.clock, on.life, on.metrics, on.owner).run())
         tasks.create_task(Adding(on.store, on.clock, on.life, on.owner).run())
         tasks.create_task(Expiring(on.store, on.clock, on.life, on.metrics).run())

@@ -40,7 +40,7 @@ ACCOUNTS: Final = (
         r"^(commands|drops|sends\.(now|bulk)|results|listen\..*)$",
     ),
     Account("delivery", NOTHING, r"^(amq\.default|results|dead)$", r"^slices\."),
-    Account("reporter", NOTHING, r"^(amq\.default|feedback|dead)$", r"^results\.(now|bulk)$"),
+    Account("reporter", NOTHING, r"^(amq\.default|feedback|dead)$", r"^(results\.(now|bulk)|dead-letters)$"),
     Account("operator", NOTHING, r"^amq\.default$", r"^dead-letters$"),
 )
 

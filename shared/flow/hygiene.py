@@ -111,6 +111,14 @@ def _evidence(record: str, variant: str, parts: Sequence[Part], slot: timedelta)
     )  # fmt: skip
 
 
+def by_reason(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """The findings of each reason."""
+    found: dict[str, list[Finding]] = defaultdict(list)
+    for one in findings:
+        found[one.reason].append(one)
+    return found
+
+
 def norm(windows: Iterable[Tally]) -> float:
     """The usual share of suspects; 0 for a variant of which nothing is known yet."""
     whole = sum(windows, Tally())

@@ -24,6 +24,7 @@ from shared.store.events import Events
 from shared.store.evidence import EvidenceBook
 from shared.store.export import Export
 from shared.store.heard import Heard
+from shared.store.hygiene_days import HygieneDays
 from shared.store.interactions import InteractionBook
 from shared.store.keyed import KeyedRequests
 from shared.store.keyring import Keyring
@@ -85,6 +86,7 @@ class Store:
         self.undoing = Undoing(self.database)
         self.evidence = EvidenceBook(self.database)
         self.windows = Windows(self.database)
+        self.hygiene_days = HygieneDays(self.database)
         self.allowances = Allowances(self.database)
         self.duties = Duties(self.database)
         self.parking = Parking(self.database)
@@ -116,7 +118,7 @@ class Store:
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
             self.parking, self.permits, self.keyed, self.templates, self.away, self.rules, self.segments,
             self.spans, self.events, self.receipts, self.interactions, self.webhooks, self.outbox, self.erasures,
-            self.traces, self.deaths, self.orders, self.tags,
+            self.traces, self.deaths, self.orders, self.tags, self.hygiene_days,
         ):  # fmt: skip
             await collection.ensure()
 

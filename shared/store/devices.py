@@ -157,6 +157,11 @@ class Devices(LookUps):
         where = {"variant": {"$in": list(variants)}, "user": user, "app": app}
         return await self._devices.find(where, {"token": 1}).to_list(None)
 
+    async def of_user(self, app: str, variants: Iterable[str], user: str) -> list[dict[str, Any]]:
+        """The same, with all that is known of each."""
+        where = {"variant": {"$in": list(variants)}, "user": user, "app": app}
+        return await self._devices.find(where, {"facets": 0}).sort("first_seen", 1).to_list(None)
+
     async def known(self, app: str, devices: Iterable[bytes]) -> set[bytes]:
         """Which of these the app has, in service or not."""
         found = self._devices.find({"_id": {"$in": list(devices)}, "app": app}, {"_id": 1})

@@ -67,6 +67,13 @@ class Lists:
         parts_ = {"_id": {"$gte": f"{name}/", "$lt": f"{name}0"}}
         return await self._lists.find_one({**parts_, "values": {"$regex": personal(user)}}, {"_id": 1}) is not None
 
+    async def of_user(self, send: Send, user: str) -> dict[str, Any] | None:
+        """What the list of recipients says of one user; None if it does not name this one."""
+        name, entry = send.list_name(PERSONAL), {"$regex": personal(user)}
+        where = {"_id": {"$gte": f"{name}/", "$lt": f"{name}0"}, "values": entry}
+        found = await self._lists.find_one(where, {"values": {"$elemMatch": entry}})
+        return json.loads(found["values"][0])[1] if found else None
+
     async def named(self, send: Send, variant: str, where: ListRange) -> list[str]:
         """The recipients at these positions for one variant: in the send itself (part -1), or in a stored part."""
         audience = send.request.audience

@@ -24,6 +24,7 @@ class Orders:
 
     INDEXES: Final = (
         IndexModel([("open", 1)], partialFilterExpression={"open": True}),
+        IndexModel([("app", 1), ("since", 1)]),
         IndexModel([("settled_at", 1)], expireAfterSeconds=int(2 * MAX_TTL.total_seconds())),
     )
 
@@ -69,6 +70,12 @@ class Orders:
         """Across apps, for the workers: every order that holds something up."""
         found = self._orders.find({"open": True}, {"order": 1, "since": 1, "why": 1})
         return {one["_id"]: _standing(one) for one in await found.to_list(None)}
+
+    async def pauses(self, app: str, since: datetime) -> list[tuple[str, datetime, str]]:
+        """An app's sends that were paused at that time or later, by key, when and why; also if they go on already."""
+        where = {"app": app, "since": {"$gte": since}, "order": {"$in": [str(Order.PAUSED), RESUMED]}}
+        found = self._orders.find(where, {"since": 1, "why": 1}).sort("since", 1)
+        return [(one["_id"], one["since"], one.get("why", "")) for one in await found.to_list(None)]
 
     async def settle(self, key: str, now: datetime) -> None:
         """Nothing of this send is open any more."""

@@ -45,7 +45,11 @@ class Outbox:
     INDEXES: Final = (
         IndexModel([("due", 1), ("sequence", 1)], partialFilterExpression={"state": "owed"}),
         IndexModel([("webhook", 1), ("at", -1)]),
-        IndexModel([("webhook", 1), ("send", 1)]),
+        IndexModel(
+            [("webhook", 1), ("send", 1), ("sequence", 1)],
+            unique=True,
+            partialFilterExpression={"send": {"$type": "string"}},
+        ),
         IndexModel([("ended_at", 1)], expireAfterSeconds=int(KEPT.total_seconds())),
     )
 
@@ -58,18 +62,25 @@ class Outbox:
 
     async def put(self, webhook: str, app: str, event: str, told: tuple[EventKind, bytes], now: datetime,
                   send: str | None = None) -> bool:  # fmt: skip
-        """Owes an event to a webhook, once; False if it was owed before."""
-        key = f"{webhook}|{event}"
-        sequence = 1 + await self._outbox.count_documents({"webhook": webhook, "send": send}) if send else 0
+        """Owes an event to a webhook, once; False if it was owed before. Events of one send are numbered from 1."""
         document = {
-            "_id": key, "webhook": webhook, "app": app, "event": event, "kind": told[0], "send": send,
-            "sequence": sequence, "data": told[1], "at": now, "state": "owed", "due": now, "tries": 0,
+            "_id": f"{webhook}|{event}", "webhook": webhook, "app": app, "event": event, "kind": told[0],
+            "send": send, "sequence": 0, "data": told[1], "at": now, "state": "owed", "due": now, "tries": 0,
         }  # fmt: skip
-        try:
-            await self._outbox.insert_one(document)
-        except DuplicateKeyError:
-            return False
-        return True
+        while True:
+            try:
+                await self._outbox.insert_one(document | {"sequence": await self._next(webhook, send)})
+            except DuplicateKeyError:  # it is there, or another event of the send took the number
+                if await self._outbox.find_one({"_id": document["_id"]}, {"_id": 1}) is not None:
+                    return False
+            else:
+                return True
+
+    async def _next(self, webhook: str, send: str | None) -> int:
+        if send is None:
+            return 0
+        last = await self._outbox.find_one({"webhook": webhook, "send": send}, {"sequence": 1}, sort=[("sequence", -1)])
+        return 1 + (last["sequence"] if last else 0)
 
     async def take(self, now: datetime, lease: timedelta, busy: Collection[str]) -> Call | None:
         """The next that is due, of a webhook that is not busy; ours for so long."""

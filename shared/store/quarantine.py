@@ -6,6 +6,7 @@ In quarantine a device is still served. `condemned` means: judged, and waiting f
 lifts both marks; a restoration outlives every finding that was seen before it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -100,12 +101,17 @@ class Quarantine:
         where = {"quarantine.condemned": False, "variant": variant, "quarantine.window": window}
         return (await self._devices.update_many(where, {"$set": {"quarantine.condemned": True}})).modified_count
 
-    async def release(self, variant: str, window: str) -> int:
-        """The window proves nothing: whom it holds goes free, the condemned too."""
+    async def release(self, variant: str, window: str) -> Counter[str]:
+        """The window proves nothing: whom it holds goes free, the condemned too; how many, by reason."""
         where = {
             "quarantine.condemned": {"$in": [False, True]}, "variant": variant, "quarantine.window": window
         }  # fmt: skip
-        return (await self._devices.update_many(where, {"$unset": {"quarantine": ""}})).modified_count
+        released: Counter[str] = Counter()
+        for reason in await self._devices.distinct("quarantine.reason", where):
+            some = {**where, "quarantine.reason": reason}
+            done = await self._devices.update_many(some, {"$unset": {"quarantine": ""}})
+            released[reason] += done.modified_count
+        return released
 
     async def next_condemned(self, after: str) -> tuple[str, str] | None:
         """App and variant, the next in the order of variants, with devices that wait to go."""

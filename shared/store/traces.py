@@ -6,15 +6,13 @@ A device's id is replaced by one that belongs to nobody, so that every count and
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from bson.binary import Binary
 from pymongo.asynchronous.database import AsyncDatabase
 
 from shared.flow.receipt import TEXT, b64
 from shared.store.lists import personal
-
-ERASED: Final = "erased"
 
 
 class Traces:
@@ -60,20 +58,20 @@ class Traces:
             }
             await receipts.update_one({"_id": found["_id"]}, {"$set": change})
 
-    async def unlist(self, app: str, names: list[str]) -> None:
+    async def unlist(self, app: str, names: list[str], nobody: str) -> None:
         """Replaces names in stored lists of recipients; positions stay."""
         await self._database["lists"].update_many(
             {"_id": _of(app), "values": {"$in": names}},
-            {"$set": {"values.$[one]": ERASED}},
+            {"$set": {"values.$[one]": nobody}},
             array_filters=[{"one": {"$in": names}}],
         )
 
-    async def unlist_values(self, app: str, user: str) -> None:
+    async def unlist_values(self, app: str, user: str, nobody: str) -> None:
         """The same where a list holds values of each user's own."""
         entry = {"$regex": personal(user)}
         await self._database["lists"].update_many(
             {"_id": _of(app), "values": entry},
-            {"$set": {"values.$[one]": json.dumps([ERASED, {}])}},
+            {"$set": {"values.$[one]": json.dumps([nobody, {}])}},
             array_filters=[{"one": entry}],
         )
 

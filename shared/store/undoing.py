@@ -1,15 +1,19 @@
 """Undoes by range of time what hygiene did to devices, and counts the marks that it left. See `quarantine`."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from bson import Binary
 from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
 HELD: Final = {"quarantine.condemned": {"$in": [False, True]}}
 """As the index has it."""
+Reasons = Counter[tuple[str, str]]
+"""Devices by variant and reason."""
 Mark = Literal["retired", "quarantined", "condemned"]
 
 
@@ -37,7 +41,9 @@ class Undoing:
     """The collection `devices`, as one sees it who takes back a mistake."""
 
     INDEXES: Final = (
-        IndexModel([("app", 1), ("retired.at", 1)], partialFilterExpression={"retired.at": {"$exists": True}}),
+        IndexModel(
+            [("app", 1), ("retired.at", 1), ("_id", 1)], partialFilterExpression={"retired.at": {"$exists": True}}
+        ),
     )
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
@@ -47,25 +53,43 @@ class Undoing:
         """Makes the indexes."""
         await self._devices.create_indexes(list(self.INDEXES))
 
-    async def restore(self, span: Span, now: datetime, most: int) -> int:
-        """Back into service: at most so many of the devices that were retired in this time."""
+    async def restore(self, span: Span, now: datetime, most: int) -> Reasons:
+        """Back into service: at most so many of the devices that were retired in this time; why they had been."""
         where: dict[str, Any] = {"app": span.app, "retired.at": {"$gte": span.start, "$lte": span.end}}
         where |= {"variant": span.variant} if span.variant else {}
-        return await self._undo(where, now, most)
+        return await self._undo("retired", where, now, most)
 
-    async def release(self, span: Span, variants: Sequence[str], now: datetime, most: int) -> int:
+    async def release(self, span: Span, variants: Sequence[str], now: datetime, most: int) -> Reasons:
         """Out of quarantine: at most so many of the devices of these variants that were put there in this time."""
         at = {"$gte": span.start, "$lte": span.end}
-        return await self._undo(
-            {**HELD, "variant": {"$in": list(variants)}, "app": span.app, "quarantine.at": at}, now, most
-        )
+        where = {**HELD, "variant": {"$in": list(variants)}, "app": span.app, "quarantine.at": at}
+        return await self._undo("quarantine", where, now, most)
 
-    async def _undo(self, where: dict[str, Any], now: datetime, most: int) -> int:
+    async def _undo(self, mark: str, where: dict[str, Any], now: datetime, most: int) -> Reasons:
         """`restored_at` outlives every finding that was seen before: a result that comes twice undoes nothing."""
-        found = await self._devices.find(where, {"_id": 1}, limit=most).to_list(None)
+        found = await self._devices.find(where, {"variant": 1, f"{mark}.reason": 1}, limit=most).to_list(None)
         some = {**where, "_id": {"$in": [one["_id"] for one in found]}}
         change = {"$unset": {"retired": "", "quarantine": ""}, "$set": {"live": True, "restored_at": now}}
-        return (await self._devices.update_many(some, change)).modified_count
+        done = (await self._devices.update_many(some, change)).modified_count
+        reasons = Counter((one["variant"], str(one[mark]["reason"])) for one in found)
+        while reasons.total() > done:  # some registered again between our look and our change; who, nobody knows
+            reasons.subtract([next(iter(+reasons))])
+        return +reasons
+
+    async def retired(
+        self, app: str, variants: Sequence[str], reason: str | None, after: tuple[datetime, bytes] | None, most: int
+    ) -> list[dict[str, Any]]:
+        """Devices of these variants out of service, in the order in which they went, behind time and id of one."""
+        where: dict[str, Any] = {"app": app, "retired.at": {"$exists": True}, "variant": {"$in": list(variants)}}
+        if reason is not None:
+            where["retired.reason"] = reason
+        if after is not None:
+            at, device = after
+            later = [{"retired.at": {"$gt": at}}, {"retired.at": at, "_id": {"$gt": Binary(device)}}]
+            where = {**where, "retired.at": {"$gte": at}, "$or": later}
+        fields = {"variant": 1, "user": 1, "retired": 1, "registered_at": 1}
+        found = self._devices.find(where, fields, limit=most).sort([("retired.at", 1), ("_id", 1)])
+        return await found.to_list(None)
 
     async def marked(self, app: str, variants: Sequence[str]) -> list[Marked]:
         """How many devices of these variants of an app bear which mark, by reason."""

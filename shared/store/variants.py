@@ -7,7 +7,7 @@ import contextlib
 import json
 import secrets as random
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,10 @@ from shared.store.keyring import Keyring
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A variant with its secrets opened: `settings` is what the provider's settings model takes."""
+    """A variant with its secrets opened: `settings` is what the provider's settings model takes.
+
+    Not `opened`: the key ring does not hold the key that its secrets are sealed under, so `settings` are without them.
+    """
 
     id: str
     app: str
@@ -35,6 +38,7 @@ class Variant:
     secrets: frozenset[str] = frozenset()
     rate_limit: float | None = None
     """Notifications a second, by all replicas together."""
+    opened: bool = True
 
     def shown(self) -> dict[str, Any]:
         """The settings without the secrets."""
@@ -90,12 +94,19 @@ class Variants:
         return newer
 
     async def get(self, app: str, variant: str) -> Variant:
-        """One variant. Raises `Missing`."""
+        """One variant, opened. Raises `Missing` and `Unsealable`."""
+        return self._variant(await self._found(app, variant))
+
+    async def seen(self, app: str, variant: str) -> Variant:
+        """The same for who does not send by it: it may be one that cannot be opened. Raises `Missing`."""
+        return self._seen(await self._found(app, variant))
+
+    async def _found(self, app: str, variant: str) -> dict[str, Any]:
         found = await self._variants.find_one({"_id": variant, "app": app})
         if found is None:
             message = f"the app has no variant {variant!r}"
             raise Missing(message)
-        return self._variant(found)
+        return found
 
     async def version(self, variant: str) -> int | None:
         """The version of a variant, also of one that cannot be opened; None if there is none."""
@@ -108,9 +119,9 @@ class Variants:
         return {one["_id"]: (one["version"], one.get("rate_limit")) for one in await found.to_list(None)}
 
     async def all(self, app: str) -> list[Variant]:
-        """Every variant of the app, oldest first."""
+        """Every variant of the app, oldest first, also those that cannot be opened."""
         found = self._variants.find({"app": app}).sort([("created_at", 1), ("_id", 1)])
-        return [self._variant(one) async for one in found]
+        return [self._seen(one) async for one in found]
 
     async def everywhere(self) -> AsyncIterator[Variant]:
         """Across apps, for what an operator is told: every variant whose secrets can be opened."""
@@ -137,13 +148,22 @@ class Variants:
         }
 
     def _variant(self, found: dict[str, Any]) -> Variant:
-        variant = Variant(
-            found["_id"], found["app"], found["platform"], found["name"], found["version"],
-            found["created_at"], dict(found["settings"]), frozenset(found["secrets"]),
-            found.get("rate_limit"),
-        )  # fmt: skip
-        variant.settings.update(json.loads(self._keyring.unseal(found["sealed"], _bound(variant))))
-        return variant
+        variant = _closed(found)
+        secrets = json.loads(self._keyring.unseal(found["sealed"], _bound(variant)))
+        return replace(variant, settings=variant.settings | secrets, opened=True)
+
+    def _seen(self, found: dict[str, Any]) -> Variant:
+        try:
+            return self._variant(found)
+        except Unsealable:
+            return _closed(found)
+
+
+def _closed(found: dict[str, Any]) -> Variant:
+    return Variant(
+        found["_id"], found["app"], found["platform"], found["name"], found["version"], found["created_at"],
+        dict(found["settings"]), frozenset(found["secrets"]), found.get("rate_limit"), opened=False,
+    )  # fmt: skip
 
 
 def _bound(variant: Variant) -> str:

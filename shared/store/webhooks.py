@@ -4,6 +4,7 @@
  disabled: {at, why} | None}
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from shared.flow.identity import new_id
 from shared.flow.webhook import EventKind, new_secret
-from shared.store.errors import Missing
+from shared.store.errors import Missing, Unsealable
 from shared.store.keyring import Keyring
 
 KEPT: Final = 2
@@ -101,9 +102,13 @@ class Webhooks:
         return secret
 
     async def secrets(self, id_: str) -> list[str]:
-        """Its secrets, newest first; none if it is gone."""
+        """Its secrets, newest first; none if it is gone, or if the key ring can open none of them."""
         found = await self._hooks.find_one({"_id": id_}, {"secrets": 1})
-        return [self._keyring.unseal(one, f"webhook|{id_}").decode() for one in (found or {}).get("secrets", ())]
+        secrets = []
+        for one in (found or {}).get("secrets", ()):
+            with contextlib.suppress(Unsealable):
+                secrets.append(self._keyring.unseal(one, f"webhook|{id_}").decode())
+        return secrets
 
     async def called(self, id_: str) -> Webhook | None:
         """One of any app, for who is about to call it."""

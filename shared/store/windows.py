@@ -7,7 +7,7 @@ A window is decided once, by a conditional update; carrying the decision out may
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Literal, cast
 
 from pymongo import IndexModel, UpdateOne
@@ -38,6 +38,17 @@ class Window:
     decision: Decision | None = None
     why: str = ""
     judged_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """So many windows of a variant were decided alike on a day."""
+
+    day: date
+    variant: str
+    decision: Decision
+    windows: int
+    suspects: int
 
 
 class Windows:
@@ -116,6 +127,29 @@ class Windows:
         where = {"variant": variant, "start": {"$gte": since}, "decision": "passed"}
         found = self._windows.find(where, {"results": 1, "suspects": 1})
         return [Tally(one["results"], one["suspects"]) async for one in found]
+
+    async def judged(self, app: str, first: date, last: date) -> list[Judged]:
+        """The same by day (UTC), variant and decision, from the first day to the last, both included."""
+        start, end = (datetime.combine(one, time(), UTC) for one in (first, last + timedelta(days=1)))
+        day = {"$dateTrunc": {"date": "$judged_at", "unit": "day"}}
+        stages: list[dict[str, Any]] = [
+            {"$match": {"app": app, "judged_at": {"$gte": start, "$lt": end}, "suspects": {"$gt": 0}}},
+            {
+                "$group": {
+                    "_id": {"day": day, "variant": "$variant", "decision": "$decision"},
+                    "windows": {"$sum": 1}, "suspects": {"$sum": "$suspects"},
+                }
+            },
+            {"$sort": {"_id": 1}},
+        ]  # fmt: skip
+        found = await (await self._windows.aggregate(stages)).to_list()
+        return [
+            Judged(
+                one["_id"]["day"].date(), one["_id"]["variant"], cast("Decision", one["_id"]["decision"]),
+                one["windows"], one["suspects"],
+            )
+            for one in found
+        ]  # fmt: skip
 
     async def decided(self, app: str, most: int) -> list[Window]:
         """The app's last decisions about suspects, the newest first."""

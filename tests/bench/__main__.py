@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 from rich.console import Console
 
 from services.cli.local.errors import LocalStackError
-from tests.bench import bars, growth, latency, pipeline, send_path, single
+from tests.bench import bars, growth, latency, outcomes, pipeline, send_path, single
 from tests.bench.figures import FILE, Figure, MeasureError, Outcome, Table, draw, markdown, write
 from tests.bench.machine import about
 
@@ -61,7 +61,13 @@ def _latency(asked: Asked) -> Outcome:
     return latency.measure(latency.QUICK if asked.quick else latency.FULL, asked.delivery)
 
 
-PARTS: Final[dict[str, Part]] = {"a": _send_path, "b": _pipeline, "c": _single, "d": _growth, "e": _latency}
+def _outcomes(asked: Asked) -> Outcome:
+    return outcomes.measure(outcomes.QUICK if asked.quick else outcomes.FULL)
+
+
+PARTS: Final[dict[str, Part]] = {
+    "a": _send_path, "b": _pipeline, "c": _single, "d": _growth, "e": _latency, "h": _outcomes
+}  # fmt: skip
 ALIAS: Final = {"f": "a"}
 """Measured with the other, as it is a ratio to it."""
 

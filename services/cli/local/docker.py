@@ -21,7 +21,10 @@ RABBITMQ_IMAGE = "rabbitmq:3.13"
 RABBITMQ_PORT = 5672
 MONGODB_IMAGE = "mongo:6"
 MONGODB_PORT = 27017
-MONGODB_COMMAND = ("mongod", "--replSet", REPLICA_SET, "--bind_ip_all", "--wiredTigerCacheSizeGB", "0.5")
+MONGODB_COMMAND = (
+    *("mongod", "--replSet", REPLICA_SET, "--bind_ip_all"),
+    *("--wiredTigerCacheSizeGB", "0.5", "--slowOpSampleRate", "0"),  # the log of a slow query has users' names in it
+)
 BY_HAND = f"""\
 Neither a Docker daemon nor Debian's packages could be used. With Docker, these do the same:
 

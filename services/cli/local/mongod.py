@@ -134,6 +134,7 @@ def _arguments(program: str, data: Path, port: int, cache_gb: float = CACHE_GB) 
         program,
         *("--replSet", REPLICA_SET, "--port", str(port), "--bind_ip", LOOPBACK, "--nounixsocket"),
         *("--dbpath", str(data), "--wiredTigerCacheSizeGB", str(cache_gb), "--oplogSize", "256"),
+        *("--slowOpSampleRate", "0"),  # the log of a slow query has users' names in it
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         *("--setParameter", "ttlMonitorSleepSecs=5"),  # 60 by default; local stacks run at a time scale
     ]

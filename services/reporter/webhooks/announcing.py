@@ -33,8 +33,8 @@ class Announcing:
     store: Store
     clock: Time
     subscribers: Subscribers
-    failing: set[str]
-    """Webhooks and sends that were told already, so that the store is not asked at every sum; a hint and no more."""
+    told: set[str]
+    """Webhooks and events that are owed already, so that the store is not asked at every look; a hint and no more."""
 
     async def finished(self, reports: Iterable[tuple[str, Report]]) -> None:
         """These sends, by key, have ended."""
@@ -55,16 +55,11 @@ class Announcing:
         if not failures or ended < JUDGEABLE:
             return
         hooks = [
-            one
-            for one in await self.subscribers.to(app, EventKind.SEND_FAILING)
-            if failures / ended > one.failure_rate and f"{one.id}|{key}" not in self.failing
+            one for one in await self.subscribers.to(app, EventKind.SEND_FAILING) if failures / ended > one.failure_rate
         ]
         if hooks:
             data = {"send": send, "rate": round(failures / ended, 6), "failures": failures, "ended": ended}
-            await self._put(hooks, f"{send}/failing", EventKind.SEND_FAILING, data, send)
-            if len(self.failing) > REMEMBERED:
-                self.failing.clear()
-            self.failing.update(f"{one.id}|{key}" for one in hooks)
+            await self._once(hooks, f"{send}/failing", EventKind.SEND_FAILING, data, send)
 
     async def retired(self, records: Mapping[str, Sequence[Part]]) -> None:
         """Devices that these records took out of service, by record: it was done before this is called."""
@@ -93,9 +88,20 @@ class Announcing:
             data = {"variant": variant, "devices": devices}
             await self._put(hooks, f"{event}/{variant}/retired/{start}", EventKind.DEVICE_RETIRED, data)
 
-    async def trouble(self, hook: Webhook, event: str, kind: EventKind, data: Mapping[str, Any]) -> None:
-        """Something that no record tells."""
-        await self._put([hook], event, kind, data)
+    async def trouble(
+        self, hook: Webhook, event: str, kind: EventKind, data: Mapping[str, Any], send: str | None = None
+    ) -> None:
+        """Something that no record tells; it is seen again at every look."""
+        await self._once([hook], event, kind, data, send)
+
+    async def _once(
+        self, hooks: Iterable[Webhook], event: str, kind: EventKind, data: Mapping[str, Any], send: str | None
+    ) -> None:
+        fresh = [one for one in hooks if f"{one.id}|{one.app}|{event}" not in self.told]
+        await self._put(fresh, event, kind, data, send)
+        if len(self.told) > REMEMBERED:
+            self.told.clear()
+        self.told.update(f"{one.id}|{one.app}|{event}" for one in fresh)
 
     async def _put(
         self, hooks: Iterable[Webhook], event: str, kind: EventKind, data: Mapping[str, Any], send: str | None = None

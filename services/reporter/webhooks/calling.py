@@ -40,7 +40,10 @@ class Answered:
 class Caller:
     """Lives as long as the process; `open_caller` closes it."""
 
-    def __init__(self, client: httpx.AsyncClient, networks: Sequence[Network], resolve: Resolve) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, networks: Sequence[Network], resolve: Resolve, within: timedelta
+    ) -> None:
+        self._within = within.total_seconds()
         self._client = client
         self._networks = networks
         self._resolve = resolve
@@ -51,10 +54,10 @@ class Caller:
         status: int | None = None
         error = ""
         try:
-            async with asyncio.timeout(WITHIN.total_seconds()):
+            async with asyncio.timeout(self._within):
                 status = await self._post(url, headers, body)
         except TimeoutError:
-            error = f"no answer within {WITHIN.total_seconds():g} s"
+            error = f"no answer within {self._within:g} s"
         except _NotAllowed as refused:
             error = str(refused)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError, ValueError) as failed:
@@ -105,10 +108,15 @@ async def _resolved(host: str, port: int) -> Sequence[str]:
 
 
 @asynccontextmanager
-async def open_caller(networks: Sequence[Network], resolve: Resolve = _resolved) -> AsyncIterator[Caller]:
+async def open_caller(
+    networks: Sequence[Network], resolve: Resolve = _resolved, within: timedelta = WITHIN
+) -> AsyncIterator[Caller]:
     """A caller for as long as the block runs. Connections are not kept: each try looks its address up."""
     limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(
-        follow_redirects=False, trust_env=False, limits=limits, timeout=WITHIN.total_seconds()
+        follow_redirects=False,
+        trust_env=False,
+        limits=limits,
+        timeout=None,  # noqa: S113  # `call` has one for all
     ) as client:
-        yield Caller(client, networks, resolve)
+        yield Caller(client, networks, resolve, within)

@@ -106,6 +106,8 @@ class Dispatching:
     async def _call(self, hook: Webhook, call: Call) -> Answered:
         now = self.clock.now()
         secrets = await self.store.webhooks.secrets(hook.id)
+        if not secrets:
+            return Answered(None, "its secret cannot be opened: make a new one", 0.0)
         valid = secrets if now - hook.rotated_at < OLD_SECRET else secrets[:1]
         payload = Payload(type=call.kind, timestamp=call.at, sequence=call.sequence, data=from_json(call.data))
         body = payload.model_dump_json().encode()

@@ -1,23 +1,26 @@
-"""Looks for what no result tells: variants that were parked, windows of suspects that tripped the anomaly gate."""
+"""Looks for what no result tells: sends that were paused, variants of no use, windows that tripped the gate."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-import structlog
-
+from services.reporter.again import again_and_again
 from services.reporter.webhooks.announcing import Announcing
+from shared.flow.identity import split_send_key
 from shared.flow.webhook import EventKind
 from shared.runtime.life import Life
 from shared.store.connection import Store
-from shared.store.errors import StoreAway
 from shared.store.webhooks import Webhook
 
 EVERY: Final = timedelta(seconds=5)
 LEAST_EVERY: Final = timedelta(seconds=1)
+DUTY: Final = "watch"
 DECISIONS: Final = 20
-
-log = structlog.get_logger()
+AGO: Final = timedelta(days=1)
+"""So long may all reporters have been away, and a pause is told all the same."""
+ORDERED: Final = "ordered"
+NOT_OPENED: Final = "not_opened"
+"""The key ring lacks the key that a variant's secrets are sealed under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +33,34 @@ class Watching:
 
     async def run(self) -> None:
         """Rounds until the process is asked to stop."""
-        while await self.life.pause(max(self.announcing.clock.scaled(EVERY), LEAST_EVERY)):
-            try:
-                await self.round()
-            except StoreAway as error:
-                log.warning("watching_interrupted", error=type(error).__name__)
-            except Exception:
-                log.exception("watching_failed")
+        every = max(self.announcing.clock.scaled(EVERY), LEAST_EVERY)
+        await again_and_again(self.life, every, DUTY, self.round)
 
     async def round(self) -> None:
         """Everything that is in trouble now, for whoever wants to know."""
+        for hook in await self.announcing.subscribers.any_to(EventKind.SEND_PAUSED):
+            await self._paused(hook)
         for hook in await self.announcing.subscribers.any_to(EventKind.CREDENTIAL_PROBLEM):
             await self._parked(hook)
         for hook in await self.announcing.subscribers.any_to(EventKind.ANOMALY):
             await self._tripped(hook)
 
+    async def _paused(self, hook: Webhook) -> None:
+        """By its backend or by itself, also if it goes on already."""
+        since = max(hook.created_at, self.announcing.clock.now() - AGO)
+        for key, at, why in await self.store.orders.pauses(hook.app, since):
+            _, send = split_send_key(key)
+            data = {"send": send, "why": why or ORDERED, "since": at}
+            event = f"{send}/paused/{int(at.timestamp() * 1000)}"
+            await self.announcing.trouble(hook, event, EventKind.SEND_PAUSED, data, send)
+
     async def _parked(self, hook: Webhook) -> None:
-        variants = [one.id for one in await self.store.variants.all(hook.app)]
-        for parked in (await self.store.parking.of(variants)).values():
+        variants = await self.store.variants.all(hook.app)
+        for one in variants:
+            if not one.opened:
+                event, why = f"{one.id}/{NOT_OPENED}/{one.version}", {"variant": one.id, "reason": NOT_OPENED}
+                await self.announcing.trouble(hook, event, EventKind.CREDENTIAL_PROBLEM, why)
+        for parked in (await self.store.parking.of([one.id for one in variants])).values():
             data = {"variant": parked.variant, "reason": parked.reason, "since": parked.since}
             event = f"{parked.variant}/parked/{parked.version}/{int(parked.since.timestamp() * 1000)}"
             await self.announcing.trouble(hook, event, EventKind.CREDENTIAL_PROBLEM, data)

@@ -11,6 +11,7 @@ import pytest
 
 from services.cli.dead_letters_box import open_box
 from services.cli.local.servers import Broker
+from services.reporter.letters import Letters
 from shared.bus.connection import Bus, open_bus
 from shared.bus.definitions import VHOST, definitions
 from shared.bus.errors import BusError, NotConfirmed, TopologyRefused
@@ -30,7 +31,7 @@ def imported(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     text = json.dumps(definitions([PLATFORM])).replace(f'"name": "{VHOST}"', f'"name": "{vhost}"')
     file.write_text(text.replace(f'"vhost": "{VHOST}"', f'"vhost": "{vhost}"'), "utf-8")
     broker.ctl("import_definitions", str(file))
-    for service in ("planner", "delivery", "operator"):
+    for service in ("planner", "delivery", "reporter", "operator"):
         broker.ctl("change_password", f"carillon-{service}", PASSWORD)
     yield f"{urlsplit(broker.url).netloc.rpartition('@')[2]}/{vhost}"
     broker.ctl("delete_vhost", vhost)
@@ -94,3 +95,9 @@ async def test_who_looks_after_dead_letters_may_read_and_replay_them(delivery: B
         message = await anext(slices)
         assert message.body == b"slice"
         await message.ack()
+
+
+async def test_an_erasure_may_take_dead_letters_away(delivery: Bus, imported: str) -> None:
+    await delivery.publish(DEAD, "commands", b'{"users": ["ada-b3f1c7d9e5"', headers={"reason": "no JSON"})
+    async with open_bus(f"amqp://carillon-reporter:{PASSWORD}@{imported}", name="reporter") as reporter:
+        assert await Letters(reporter).forget("app", {"ada-b3f1c7d9e5"}) == 1

@@ -29,13 +29,29 @@ async def opened(mongodb_url: str, database: str, tmp_path: Path) -> AsyncIterat
         yield store
 
 
+def authorizer(store: Store, clock: FixedClock, metrics: Metrics, owner: str) -> Authorizer:
+    speaks, unused = provider("apns"), cast("Any", None)
+    return Authorizer(Wiring(store, speaks, speaks.Endpoints(), unused, cast("Any", clock), metrics, owner))
+
+
+async def test_one_that_is_sealed_under_a_key_that_is_gone_is_made_anew(
+    opened: Store, mongodb_url: str, database: str, tmp_path: Path
+) -> None:
+    clock, metrics = FixedClock(START), Metrics()
+    variant = Credentialed(cast("Any", None), provider("apns").Settings.model_validate(apns()))
+    before = await authorizer(opened, clock, metrics, "one").value(variant)
+    clock.advance(timedelta(minutes=21))
+    async with open_store(mongodb_url, database, open_keyring(tmp_path / "another")) as other:
+        after = await authorizer(other, clock, metrics, "two").value(variant)
+        assert after is not None
+        assert after != before
+        assert await authorizer(other, clock, metrics, "three").value(variant) == after
+
+
 async def test_eight_workers_make_four_provider_tokens_in_three_hours_each_twenty_minutes_apart(opened: Store) -> None:
-    speaks, clock, metrics = provider("apns"), FixedClock(START), Metrics()
-    variant = Credentialed(cast("Any", None), speaks.Settings.model_validate(apns()))
-    workers = [
-        Authorizer(Wiring(opened, speaks, speaks.Endpoints(), cast("Any", None), cast("Any", clock), metrics, f"w{n}"))
-        for n in range(8)
-    ]
+    clock, metrics = FixedClock(START), Metrics()
+    variant = Credentialed(cast("Any", None), provider("apns").Settings.model_validate(apns()))
+    workers = [authorizer(opened, clock, metrics, f"w{n}") for n in range(8)]
     first_used: dict[str | None, datetime] = {}
     while clock.now() < START + timedelta(hours=3):
         values = await asyncio.gather(*(worker.value(variant) for worker in workers))

@@ -19,7 +19,8 @@ from tests.integration.flow.providers import Providers
 from tests.integration.flow.scene import Scene, open_scene
 
 Extra = Mapping[str, Mapping[str, str]]
-SMALL_CHUNKS: Extra = {"planner": {"CHUNK_SIZE": "20"}}
+HERE = {"WEBHOOK_NETWORKS": "127.0.0.0/8"}
+SMALL_CHUNKS: Extra = {"planner": {"CHUNK_SIZE": "20"}, "ingest": HERE, "reporter": HERE}
 FAULTS: Extra = {
     "planner": {"CHUNK_SIZE": "20"},
     "delivery-apns": {"LEASE_SECONDS": "2"},

@@ -98,6 +98,22 @@ async def test_new_credentials_resume_a_variant_at_once(sick: Sick) -> None:
     assert len(devices) == 30
 
 
+async def test_a_variant_that_cannot_be_opened_harms_no_other_and_goes_on_with_new_settings(sick: Sick) -> None:
+    variants = sick.scene.store.database["variants"]
+    sealed = (await variants.find_one({"_id": sick.id}) or {})["sealed"]
+    await variants.update_one({"_id": sick.id}, {"$set": {"sealed": sealed[:1] + b"gone" + sealed[5:]}})
+    devices = await sick.devices(20)
+    send = await sick.scene.send()
+    await until(sick.is_parked)
+    shown = await sick.shown()
+    assert (shown["parked"]["reason"], shown["problem"]["reason"]) == ("settings_unreadable", "not_opened")
+    assert len(sick.scene.asked(devices)) == 20, "by the variant that is well"
+    await sick.mend()
+    answer = await sick.scene.call("PUT", sick.path, {"settings": settings(sick.key)}, sick.scene.fleet.admin_key)
+    assert (answer.json()["parked"], answer.json()["problem"]) == (None, None)
+    assert fates(await sick.scene.finished(send)) == {"planned": 40, "delivered": 40}
+
+
 async def test_what_stays_parked_is_closed_by_its_deadline(sick: Sick) -> None:
     devices = await sick.devices(50)
     report = await sick.scene.run({"variants": [sick.id]}, ttl=12)

@@ -98,3 +98,62 @@ async def test_the_operator_may_and_a_range_has_a_beginning_and_an_end(
     wide = {"from": (NOW - HOUR).isoformat(), "to": (NOW + HOUR).isoformat()}
     assert (await http.post(path, json=wide, headers=bearer(ADMIN))).json()["restored"] == 1
     assert (await tenant.get(f"/v1/apps/{tenant.id}/hygiene")).json()["marks"] == []
+
+
+async def report(tenant: Tenant, query: str = "") -> dict[str, Any]:
+    answer = await tenant.get(f"/v1/apps/{tenant.id}/hygiene/report{query}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_what_was_undone_and_decided_stands_in_the_report_of_the_day(
+    tenant: Tenant, other: Tenant, stored: Database
+) -> None:
+    for n in range(3):
+        await marked(tenant, stored, f"d{n}", retired(NOW))
+    await marked(tenant, stored, "d3", held(NOW))
+    await restore(tenant, NOW - HOUR, NOW + HOUR)
+    window = {
+        "app": tenant.id, "variant": tenant.apns, "platform": "apns", "start": NOW, "due": NOW, "looks": 1,
+        "results": 100, "suspects": 60, "devices": 50, "decision": "tripped", "why": "window", "judged_at": NOW,
+        "done": True,
+    }  # fmt: skip
+    stored["hygiene_windows"].insert_one(window | {"_id": f"{tenant.apns}/report"})
+    found = await report(tenant)
+    said = [(one["did"], one["by"], one["reason"], one["devices"]) for one in found["days"]]
+    assert said == [("released", "asked", "BadDeviceToken", 1), ("restored", "asked", "Unregistered", 3)]
+    assert [(one["decision"], one["windows"], one["suspects"]) for one in found["gate"]] == [("tripped", 1, 60)]
+    assert (await report(tenant, "?first=2020-01-01&last=2020-01-02"))["days"] == []
+    assert (await report(other))["days"] == []
+    wrong = f"/v1/apps/{tenant.id}/hygiene/report?first=2020-01-01"
+    assert (await tenant.get(wrong)).status_code == 422
+    assert (await other.get(f"/v1/apps/{tenant.id}/hygiene/report")).status_code == 404
+
+
+async def test_who_is_out_of_service_is_listed_with_the_evidence_page_by_page(
+    tenant: Tenant, other: Tenant, stored: Database
+) -> None:
+    went = [await marked(tenant, stored, f"e{n}", retired(NOW - n * HOUR)) for n in range(3)]
+    crowd = [
+        {"_id": n.to_bytes(12, "big"), "app": tenant.id, "variant": tenant.fcm, "token_key": n.to_bytes(12, "little"),
+         "registered_at": NOW, "live": False, **retired(NOW)}
+        for n in range(10**9, 10**9 + 250)
+    ]  # fmt: skip
+    stored["devices"].insert_many(crowd)
+    path = f"/v1/apps/{tenant.id}/hygiene/retired"
+    found: list[str] = []
+    query: str | None = ""
+    while query is not None:
+        page = (await tenant.get(path + query)).json()
+        found += [one["device"] for one in page["devices"]]
+        query = f"?after={page['next']}" if page["next"] else None
+    assert found[:2] == [went[2], went[1]]
+    assert len(found) == len(set(found)) == 253
+    (first, *_) = (await tenant.get(f"{path}?variant={tenant.apns}&reason=Unregistered")).json()["devices"]
+    assert (first["reason"], first["since"]) == ("Unregistered", first["retired_at"])
+    assert (await tenant.get(f"{path}?reason=other")).json() == {"devices": [], "next": None}
+    assert (await tenant.get(f"{path}?after=x")).status_code == 422
+    assert (await other.get(path)).status_code == 404
+    assert (await other.get(f"/v1/apps/{other.id}/hygiene/retired?variant={tenant.apns}")).json()["devices"] == []
+    stored["devices"].delete_many({"app": tenant.id})

@@ -19,6 +19,12 @@ MINUTE = timedelta(minutes=1)
 OVER = WINDOW + GRACE + MINUTE
 
 
+async def ledger(store: Store) -> dict[tuple[str, str], int]:
+    """What the daily report has to say, by what was done and by whom."""
+    found = await store.database["hygiene_days"].find().to_list(None)
+    return {(one["did"], one["by"]): one["devices"] for one in found}
+
+
 async def test_the_dead_go_at_once_and_only_on_evidence_that_holds(opened: Store, clock: FixedClock) -> None:
     devices = await register(opened, 4, clock.now() - timedelta(days=1))
     reporter = Reporter(opened, clock)
@@ -40,6 +46,7 @@ async def test_suspects_are_served_until_their_window_is_judged_then_they_go(ope
     await reporter.house.round()
     assert (await served(opened), await held(opened)) == (80, 0)
     assert reporter.counted("hygiene_windows", platform="apns", decision="passed") == 1
+    assert await ledger(opened) == {("quarantined", "suspect"): 20, ("retired", "judged"): 20}
 
 
 async def test_a_device_that_registers_again_leaves_quarantine(opened: Store, clock: FixedClock) -> None:
@@ -72,6 +79,9 @@ async def test_a_mix_up_trips_the_gate_at_once_and_nothing_of_its_window_is_lost
     assert (await served(opened), await held(opened)) == (300, 0), "good results later do not talk it down"
     assert reporter.counted("hygiene_windows", platform="apns", decision="tripped") == 1
     assert reporter.counted("hygiene_windows", platform="apns", decision="passed") == 0
+    noted = await ledger(opened)
+    assert (noted["retired", "evidence"], noted["restored", "gate"]) == (30, 30)
+    assert noted["quarantined", "suspect"] == noted["released", "gate"] > 0
 
 
 async def test_a_minute_of_mix_up_does_not_hide_in_an_hour_of_good_results(opened: Store, clock: FixedClock) -> None:
@@ -261,7 +271,7 @@ async def test_what_was_undone_is_not_done_again_by_results_of_before(opened: St
     clock.advance(MINUTE)
     for app, restored in (("another app", 0), ("app", 5)):
         span = Span(app, clock.now() - 2 * MINUTE, clock.now())
-        assert await opened.undoing.restore(span, clock.now(), 100) == restored
+        assert (await opened.undoing.restore(span, clock.now(), 100)).total() == restored
     await reporter.hear(heard)
     assert await served(opened) == 5
     clock.advance(MINUTE)

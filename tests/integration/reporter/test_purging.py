@@ -1,5 +1,6 @@
 """After an app's retention a send's content, receipts and lists are gone, bytes and all; its report stays as it was."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -144,6 +145,25 @@ async def test_of_a_bundle_only_the_parts_of_a_purged_send_go(opened: Store, clo
     assert await opened.records.of_send(one.key) == []
     assert [found.member for found in await opened.records.of_send("app.send00012")] == [other.member]
     assert await opened.records.closed([part.member, other.member]) == {other.member}
+
+
+async def test_of_two_who_begin_at_once_one_does_it_and_the_other_goes_on_when_it_died(
+    opened: Store, clock: FixedClock
+) -> None:
+    app, _ = await opened.apps.create("bells", clock.now())
+    first = await sent(opened, clock, app.id, "send0001")
+    two = [purging(opened, clock, owner) for owner in ("one", "two")]
+    clock.advance(timedelta(days=31))
+    await asyncio.gather(*(one.round() for one in two))
+    done = [one.metrics.registry.get_sample_value("carillon_sends_purged_total") for one in two]
+    assert set(done) == {0, 1}
+    second = await sent(opened, clock, app.id, "send0002")
+    clock.advance(timedelta(days=31))  # the lease of whoever it was is over
+    idle = two[done.index(0)]
+    await idle.round()
+    assert idle.metrics.registry.get_sample_value("carillon_sends_purged_total") == 1
+    left = [await opened.sends.get(one.key) for one in (first, second)]
+    assert all(one is not None and one.purged for one in left)
 
 
 async def test_one_of_two_does_it(opened: Store, clock: FixedClock) -> None:

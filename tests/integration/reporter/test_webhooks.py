@@ -1,5 +1,6 @@
 """Webhooks: each event arrives, signed, also after days and deaths; and no address is called that must not be."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
@@ -187,9 +188,9 @@ async def test_plain_http_goes_to_the_operators_own_networks_only(opened: Store,
     assert (answered.status, answered.error) == (None, "https is needed")
 
 
-async def test_a_slow_receiver_is_not_waited_for_for_ever(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.reporter.webhooks.calling.WITHIN", timedelta(seconds=0.2))
-    async with receiving() as receiver:
+async def test_a_slow_receiver_is_not_waited_for_for_ever(opened: Store, clock: FixedClock) -> None:
+    async with receiving() as receiver, open_caller(LOCAL, within=timedelta(seconds=0.2)) as caller:
+        desk = Desk(opened, clock, caller)
         receiver.slow = 30
         hook, _ = await desk.hook(receiver.url)
         await desk.announcing.finished([("app.send0001", DONE)])
@@ -224,3 +225,31 @@ async def test_troubles_are_told_once_each(desk: Desk) -> None:
     ]
     problem = next(one["data"] for one in receiver.told if one["type"] == "credential.problem")
     assert (problem["variant"], problem["reason"]) == (variant.id, "InvalidProviderToken")
+
+
+async def test_events_of_one_send_that_are_put_at_once_have_numbers_of_their_own(desk: Desk) -> None:
+    hook, _ = await desk.hook("https://example.com/")
+    at = desk.clock.now()
+
+    async def put(event: str) -> bool:
+        return await desk.store.outbox.put(hook.id, "app", event, (EventKind.SEND_FINISHED, b"{}"), at, "send0001")
+
+    fresh = await asyncio.gather(*(put(f"event/{n % 12}") for n in range(24)))
+    assert sum(fresh) == 12
+    found = await desk.store.outbox.of_webhook("app", hook.id, None, 100)
+    assert sorted(one.sequence for one in found) == list(range(1, 13))
+
+
+async def test_a_webhook_whose_secret_cannot_be_opened_waits_for_a_new_one(desk: Desk) -> None:
+    async with receiving() as receiver:
+        hook, _ = await desk.hook(receiver.url)
+        lost = {"$set": {"secrets": [b"\x01gone" + bytes(60)]}}
+        await desk.store.database["webhooks"].update_one({"_id": hook.id}, lost)
+        await desk.announcing.finished([("app.send0001", DONE)])
+        assert await desk.dispatching.due() == 1
+        assert receiver.heard == []
+        (owed,) = await desk.store.outbox.of_webhook("app", hook.id, None, 5)
+        assert (owed.state, owed.error) == ("owed", "its secret cannot be opened: make a new one")
+        secret = await desk.store.webhooks.rotate("app", hook.id, desk.clock.now())
+        await desk.pass_(HOUR)
+        assert receiver.verified(secret)

@@ -1,9 +1,8 @@
 """One is alone only when the others are done, and while it is nobody begins."""
 
 import asyncio
-from collections.abc import Coroutine
+import itertools
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -42,19 +41,17 @@ async def test_who_works_too_long_is_not_waited_for() -> None:
         assert is_alone
 
 
-async def test_each_wait_in_vain_makes_the_next_one_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_wait_in_vain_makes_the_next_one_longer() -> None:
     waits: list[float] = []
 
-    async def waited(work: Coroutine[Any, Any, bool], seconds: float) -> None:
-        work.close()
-        waits.append(seconds)
-        raise TimeoutError
+    async def never(_: asyncio.Event, within: float) -> bool:
+        waits.append(within)
+        return False
 
-    monkeypatch.setattr("services.delivery.solitude.asyncio.wait_for", waited)
-    solitude = Solitude()
+    minutes = itertools.count(0, 60)
+    solitude = Solitude(came=never, monotonic=lambda: float(next(minutes)))
     with solitude.running():
         for _ in range(7):
-            solitude._not_before = 0
             async with solitude.alone() as is_alone:
                 assert not is_alone
     assert waits == [2, 4, 8, 16, 32, 40, 40]
