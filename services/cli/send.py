@@ -1,19 +1,28 @@
 """`carillon send`: one message to whomever the options name; prints the send's id."""
 
 import asyncio
-import json
 import sys
-from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
-from pydantic import ValidationError
 
 from services.cli.address import Address, SecretOption, UrlOption, address
 from services.cli.api import open_api
-from services.cli.errors import CommandError
+from services.cli.composing import (
+    canary,
+    compose,
+    local,
+    pairs,
+    read_object,
+    read_send,
+    repeat,
+    some,
+    values_by_user,
+)
+from services.cli.composing import template as named
 from services.cli.status import look, show
 from shared.flow.lane import Lane
 from shared.flow.send import SendRequest
@@ -21,26 +30,53 @@ from shared.flow.send import SendRequest
 MOMENTS = ["%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z"]
 Many = list[str] | None
 Yes = bool
+_what: Final[Any] = partial(typer.Option, rich_help_panel="What to say")
+_whom: Final[Any] = partial(typer.Option, rich_help_panel="To whom")
+_when: Final[Any] = partial(typer.Option, rich_help_panel="When")
 
 
 def command(  # noqa: PLR0913  # its options are its interface
     *,
-    title: Annotated[str | None, typer.Option(help="The title.")] = None,
-    body: Annotated[str | None, typer.Option(help="The text.")] = None,
-    image: Annotated[str | None, typer.Option(help="URL of a picture.")] = None,
-    link: Annotated[str | None, typer.Option(help="What a tap opens; the app gets it as data.")] = None,
-    data: Annotated[Many, typer.Option(metavar="KEY=VALUE", help="For the app; repeat for more.")] = None,
-    priority: Annotated[Literal["high", "normal"] | None, typer.Option(help="How urgent it is.")] = None,
-    collapse_key: Annotated[str | None, typer.Option(help="Replaces what came before under the same key.")] = None,
-    everyone: Annotated[Yes, typer.Option("--everyone", help="To every device of the app.")] = False,
-    user: Annotated[Many, typer.Option(help="To the devices of this user; repeat for more.")] = None,
-    device: Annotated[Many, typer.Option(help="To this device, by id; repeat for more.")] = None,
-    tag: Annotated[Many, typer.Option(help="To devices with this tag (any, if repeated).")] = None,
-    platform: Annotated[Many, typer.Option(help="Only this platform; repeat for more.")] = None,
-    variant: Annotated[Many, typer.Option(help="Only this variant, by id; repeat for more.")] = None,
-    ttl: Annotated[float | None, typer.Option(help="Seconds until it is no longer worth delivering.")] = None,
+    title: Annotated[str | None, _what(help="The title.")] = None,
+    body: Annotated[str | None, _what(help="The text.")] = None,
+    image: Annotated[str | None, _what(help="URL of a picture.")] = None,
+    link: Annotated[str | None, _what(help="What a tap opens; the app gets it as data.")] = None,
+    data: Annotated[Many, _what(metavar="KEY=VALUE", help="For the app; repeat for more.")] = None,
+    priority: Annotated[Literal["high", "normal"] | None, _what(help="How urgent it is.")] = None,
+    collapse_key: Annotated[str | None, _what(help="Replaces what came before under the same key.")] = None,
+    template: Annotated[str | None, _what(metavar="NAME[@VERSION]", help="A stored template says it.")] = None,
+    value: Annotated[Many, _what(metavar="KEY=VALUE", help="For the template, of every --user; repeat.")] = None,
+    values: Annotated[
+        str | None, _what(metavar="JSON|@FILE", help="By user, for the template; goes to these users.")
+    ] = None,
+    category: Annotated[str | None, _what(help="What kind of message it is, as devices subscribe to it.")] = None,
+    critical: Annotated[Yes, _what("--critical", help="Passes quiet hours and frequency caps.")] = False,
+    everyone: Annotated[Yes, _whom("--everyone", help="To every device of the app.")] = False,
+    user: Annotated[Many, _whom(help="To the devices of this user; repeat for more.")] = None,
+    device: Annotated[Many, _whom(help="To this device, by id; repeat for more.")] = None,
+    tag: Annotated[Many, _whom(help="To devices with this tag (any, if repeated).")] = None,
+    filter_: Annotated[
+        str | None, _whom("--filter", metavar="JSON|@FILE", help="To devices that fit these conditions.")
+    ] = None,
+    segment: Annotated[Many, _whom(help="To devices in this saved segment (any, if repeated).")] = None,
+    topic: Annotated[str | None, _whom(help="To whoever subscribed to this topic at the provider.")] = None,
+    platform: Annotated[Many, _whom(help="Only this platform; repeat for more.")] = None,
+    variant: Annotated[Many, _whom(help="Only this variant, by id; repeat for more.")] = None,
+    exclude_user: Annotated[Many, _whom(help="But not to this user; repeat for more.")] = None,
+    exclude_device: Annotated[Many, _whom(help="But not to this device, by id; repeat for more.")] = None,
+    confirm: Annotated[Yes, _whom("--confirm", help="To more devices than the app's limit for that.")] = False,
+    ttl: Annotated[float | None, _when(help="Seconds until it is no longer worth delivering.")] = None,
     at: Annotated[
-        datetime | None, typer.Option(formats=MOMENTS, metavar="MOMENT", help="When, e.g. 2030-01-31T09:00+01:00.")
+        datetime | None, _when(formats=MOMENTS, metavar="MOMENT", help="When, e.g. 2030-01-31T09:00+01:00.")
+    ] = None,
+    local_at: Annotated[
+        str | None, _when("--local", metavar="TIME", help="By each device's own clock, e.g. 2030-01-31T09:00.")
+    ] = None,
+    cron: Annotated[str | None, _when(help="Again and again, e.g. '0 9 * * mon-fri'.")] = None,
+    zone: Annotated[str | None, _when(help="Whose clocks --cron goes by; of --local, for devices without one.")] = None,
+    per_minute: Annotated[int | None, _when(help="Spread: so many notifications a minute.")] = None,
+    canary_: Annotated[
+        str | None, _when("--canary", metavar="PART", help="To a sample first: 1%, or a number of devices.")
     ] = None,
     lane: Annotated[Lane | None, typer.Option(help="By default from the number of recipients.")] = None,
     request: Annotated[
@@ -58,65 +94,33 @@ def command(  # noqa: PLR0913  # its options are its interface
         "body": body,
         "image": image,
         "link": link,
-        "data": _pairs(data or ()),
+        "data": pairs("--data", data),
         "priority": priority,
         "collapse_key": collapse_key,
     }
+    own = values_by_user(values, value, user)
     audience = {
         "everyone": everyone,
-        "users": user,
+        "users": user or list(own),
         "devices": device,
-        "tags": {"any": tag} if tag else None,
+        "tags": some(any=tag),
+        "filter": read_object("--filter", filter_),
+        "segments": segment,
+        "topic": topic,
         "platforms": platform,
         "variants": variant,
+        "exclude": some(users=exclude_user, devices=exclude_device),
     }
-    wanted = compose(_read(request), message, audience, {"ttl": ttl, "lane": lane, "dry_run": dry_run, "send_at": at})
-    send = asyncio.run(_send(where, wanted))
+    rest = {
+        "template": named(template), "values": own, "category": category,
+        "critical": critical, "confirm": confirm, "ttl": ttl, "send_at": at, "local": local(local_at, zone),
+        "repeat": repeat(cron, zone), "per_minute": per_minute, "canary": canary(canary_), "lane": lane,
+        "dry_run": dry_run,
+    }  # fmt: skip
+    send = asyncio.run(_send(where, compose(read_send(request), message, audience, rest)))
     typer.echo(send)
     if follow:
         _follow(where, send)
-
-
-def compose(
-    start: Mapping[str, Any], message: Mapping[str, Any], audience: Mapping[str, Any], rest: Mapping[str, Any]
-) -> SendRequest:
-    """The request; what is empty was not asked for. Raises CommandError that names the wrong field."""
-    wanted = {
-        **start,
-        "message": {**start.get("message", {}), **_given(message)},
-        "audience": {**start.get("audience", {}), **_given(audience)},
-        **_given(rest),
-    }
-    try:
-        return SendRequest.model_validate(wanted)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False, include_input=False, include_context=False)
-        lines = [f"{'.'.join(map(str, one['loc'])) or 'send'}: {one['msg']}" for one in wrong]
-        raise CommandError("\n".join(lines)) from error
-
-
-def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value not in (None, False, {}, [])}
-
-
-def _pairs(given: Sequence[str]) -> dict[str, str]:
-    pairs = [one.partition("=") for one in given]
-    for name, equals, _ in pairs:
-        if not equals:
-            raise CommandError(f"--data {name}: write KEY=VALUE")
-    return {name: value for name, _, value in pairs}
-
-
-def _read(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    try:
-        found = json.loads(sys.stdin.read() if str(file) == "-" else file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CommandError(f"--request {file}: {error}") from error
-    if not isinstance(found, dict):
-        raise CommandError(f"--request {file}: a send is a JSON object")
-    return found
 
 
 async def _send(where: Address, wanted: SendRequest) -> str:

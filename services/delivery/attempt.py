@@ -45,6 +45,10 @@ class Attempts:
         """The record parts of these jobs, in order; or that a job waits, unrecorded, as its variant is parked."""
         prepared = [await self._prepare(job, found) for job, found in work]
         whole = [one for one in prepared if isinstance(one, Flight) and one.requests.count]
+        capped = [one for one in whole if one.tally.job.send.cap is not None]
+        if capped:
+            await patiently(lambda: self._on.capping.admit(capped))
+            whole = [one for one in whole if one.requests.count]
         flights = self._on.routes.budgets.admit(whole)
         if doubtful := sum(flight.asked for flight in flights if flight.tally.found.unknown):
             self._on.metrics.duplicates.labels("notification").inc(doubtful)
@@ -62,6 +66,8 @@ class Attempts:
         await self._on.parking.judge(going)
         self._on.routes.budgets.heard(flights)
         await self._on.routes.tell()
+        if back := [one for one in capped if one.held is not None]:
+            await patiently(lambda: self._on.capping.give_back(back))
         return [one.end() if isinstance(one, Flight) else one for one in prepared]
 
     async def _prepare(self, job: Job, found: Found) -> Flight | Part | Postponed:

@@ -114,6 +114,7 @@ class Closer:
             await self._on.bus.publish(
                 RESULTS, results_key(lane, parts[0].app), done.model_dump_json().encode(), headers=header()
             )
+            await self._on.store.caps.give_back([place for part in parts for place in part.unused])
         except (BusError, StoreAway) as error:
             log.warning("derived_later", record=done.record, error=str(error))
 

@@ -92,6 +92,11 @@ class Flight:
         self.devices = self.devices[1:]
         return alone
 
+    def keep(self, numbers: Sequence[int]) -> None:
+        """Only these of it are sent; the others have ended, before it began."""
+        self.requests, self.devices = self.requests.pick(numbers), [self.devices[number] for number in numbers]
+        self.asked = len(numbers)
+
     def drop(self) -> None:
         """Nothing more of it is sent."""
         self.requests, self.devices = self.requests.pick([]), []

@@ -1,7 +1,7 @@
 """The few requests that an attempt did not wait for: whose they are, and as what the chunk's record owes them."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -36,6 +36,8 @@ class Leftover:
     numbers: Sequence[int]
     later: asyncio.Future[Results]
     sent_at: datetime
+    places: Mapping[bytes, str] = field(default_factory=dict)
+    """Under a frequency cap."""
 
     def renumbered(self, ended: Results) -> Results:
         """What became of them, by their numbers among themselves."""
@@ -48,6 +50,7 @@ class Leftover:
         job = replace(self.job, member=member, parent=(self.job.member, step))
         until = job.send.deadline if job.send.request.local is not None else None
         tally = Tally(job, Found(list(self.devices), unknown=self.unknown, until=until), now, scale)
+        tally.places = {one.id: self.places[one.id] for one in self.devices if one.id in self.places}
         return Flight(tally, self.variant, self.origin, (), Requests(0, (), ()), self.devices)
 
 
@@ -88,6 +91,7 @@ class Leftovers:
             tally.owe(device.id, Later(ENDED_BY * self.scale, AWAITED, unknown=True))
         flight.down += len(devices)
         self.waiting[job.member] = Leftover(
-            job, flight.variant, flight.origin, devices, tally.found.unknown, result.open, result.later, sent_at
-        )
+            job, flight.variant, flight.origin, devices, tally.found.unknown, result.open, result.later, sent_at,
+            tally.places,
+        )  # fmt: skip
         return True

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from services.delivery import traced
 from services.delivery.authorization import Authorizer
+from services.delivery.capping import Capping
 from services.delivery.catalog import Catalog
 from services.delivery.flight import Flight
 from services.delivery.leftovers import Leftovers
@@ -47,6 +48,7 @@ class Wiring:
     rng: random.Random
     parking: Parking
     routes: Routes
+    capping: Capping
     tracing: Tracing | None = None
 
 

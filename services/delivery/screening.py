@@ -54,7 +54,7 @@ def screened_by(send: Send) -> frozenset[str]:
     if not screens(send):
         return NOTHING
     category = send.request.category
-    fields = {"user"} if send.request.audience.exclude.users else set()
+    fields = {"user"} if send.request.audience.exclude.users or send.cap is not None else set()
     fields |= {"registered_at"} if send.stale_before else set()
     return frozenset(fields | ({f"categories.{category}"} if category else set()))
 

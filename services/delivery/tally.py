@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from services.delivery.job import Found, Job
 from services.delivery.retry import Ended, Later, too_late
@@ -15,6 +15,8 @@ from shared.flow.record import LATENCY_BOUNDS, Count, Owed, Part, Undelivered
 from shared.flow.send import ReceiptsKept
 from shared.flow.verdict import Delivered, Fate, Rejected, Unregistered, Verdict
 
+UNSENT: Final = frozenset({Fate.REJECTED, Fate.UNREGISTERED, Fate.EXPIRED, Fate.SUPPRESSED})
+"""Who ended so was certainly not reached: his place under a frequency cap is free again."""
 LONG_WAIT_GRAIN = timedelta(minutes=1)
 """Waits that no wait queue is long enough for are due at whole multiples of this."""
 
@@ -46,6 +48,8 @@ class Tally:
     last_answer_at: datetime | None = None
     received: Received | None = None
     """Of a send that asks for all receipts."""
+    places: dict[bytes, str] = field(default_factory=dict)
+    """Of a send under a frequency cap: where each device holds a place."""
 
     def __post_init__(self) -> None:
         """Only who asks for receipts pays for them."""
@@ -100,6 +104,14 @@ class Tally:
         else:
             self.debts[Debt(due, reason, unknown, True, until, self.found.holds + 1)].append(device)
 
+    def places_held(self) -> list[tuple[str, str, bytes]]:
+        """Places of which it is certain that they were not used before now: where, the send, the device."""
+        return [] if self.found.unknown else [(key, self.job.send.id, one) for one, key in self.places.items()]
+
+    def _unused(self) -> tuple[tuple[str, str, bytes], ...]:
+        unsent = {one.device for one in self.undelivered if one.fate in UNSENT}
+        return tuple(place for place in self.places_held() if place[2] in unsent)
+
     def part(self) -> Part:
         """The chunk's part of a record."""
         for device, reason in self.found.suppressed:
@@ -125,6 +137,7 @@ class Tally:
             lane=self.job.send.lane,
             accepted_at=self.job.send.accepted_at,
             receipts=self.received.receipts(self.job.member, self.job.send.key) if self.received else None,
+            unused=self._unused() if self.places else (),
         )
 
 

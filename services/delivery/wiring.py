@@ -14,6 +14,7 @@ from services.delivery.admitting import Admitting
 from services.delivery.attempt import Attempts
 from services.delivery.authorization import Authorizer
 from services.delivery.budget import Policy
+from services.delivery.capping import Capping
 from services.delivery.catalog import Catalog
 from services.delivery.chunks import Chunks
 from services.delivery.closing import Closer
@@ -83,7 +84,7 @@ async def open_worker(on: Foundation, settings: DeliverySettings, endpoints: Bas
             rounds.Wiring(
                 speaks, endpoints, pacing, catalog, authorizer, on.clock, on.metrics,
                 settings.time_scale, random.Random(),  # noqa: S311  # jitter, not a secret
-                parked, routes, on.tracing,
+                parked, routes, Capping(on.store.caps, on.clock), on.tracing,
             )
         )  # fmt: skip
         orders = InForce(on.store)

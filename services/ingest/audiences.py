@@ -90,7 +90,7 @@ def _view(found: Iterable[tuple[Route, Surveyed]], audience: Audience) -> Estima
         variants.append(
             VariantEstimate(
                 variant=route.variant, platform=route.platform, devices=one.matched, examined=one.examined,
-                exact=one.exact, why=_why(one, audience),
+                exact=one.exact, why=why_many(one, audience),
             )
         )  # fmt: skip
     return EstimateView(
@@ -102,7 +102,8 @@ def _view(found: Iterable[tuple[Route, Surveyed]], audience: Audience) -> Estima
     )
 
 
-def _why(one: Surveyed, audience: Audience) -> str:
+def why_many(one: Surveyed, audience: Audience) -> str:
+    """Why more than 3 are looked at for each that fits; empty if they are not."""
     if one.examined <= WIDE * max(one.matched, 1):
         return ""
     if audience.named is not None:

@@ -19,8 +19,10 @@ from shared.roster import Roster
 from shared.store.bulk import Line
 from shared.store.devices import Registration
 
-AT_ONCE: Final = 2000
+AT_ONCE: Final = 1000
 """Lines that are written together, while the next ones are read."""
+A_TURN: Final = 100
+"""Lines that are read in one turn of the loop: a couple of milliseconds."""
 LISTED: Final = 1000
 """Refused lines of which the answer tells why; of more it tells how many."""
 
@@ -81,7 +83,7 @@ async def receive(desk: Desk, call: Call) -> Reply:
     tally, writing = Tally(), None
     try:
         async for batch in _batches(call.body):
-            some = [one for line in batch if (one := _line(call.app, roster, line, tally, desk.now())) is not None]
+            some = await _read(call.app, roster, batch, tally, desk.now())
             if writing is not None:
                 await writing  # one batch at a time, so that of two lines for one device the later one wins
             writing = asyncio.create_task(_write(desk, some, tally))
@@ -93,18 +95,29 @@ async def receive(desk: Desk, call: Call) -> Reply:
     return Reply(HTTPStatus.OK, tally.whole())
 
 
-async def _batches(lines: AsyncIterator[bytes]) -> AsyncIterator[list[tuple[int, bytes]]]:
+async def _batches(lines: AsyncIterator[list[bytes]]) -> AsyncIterator[list[tuple[int, bytes]]]:
     """Lines with their numbers, so many at once; empty ones are none."""
     batch, number = list[tuple[int, bytes]](), 0
-    async for line in lines:
-        number += 1
-        if line.strip():
-            batch.append((number, line))
-        if len(batch) >= AT_ONCE:
-            yield batch
-            batch = []
+    async for some in lines:
+        batch += [(place, line) for place, line in enumerate(some, number + 1) if line.strip()]
+        number += len(some)
+        while len(batch) >= AT_ONCE:
+            yield batch[:AT_ONCE]
+            batch = batch[AT_ONCE:]
     if batch:
         yield batch
+
+
+async def _read(
+    app: str, roster: Roster, batch: list[tuple[int, bytes]], tally: Tally, now: datetime
+) -> list[Numbered]:
+    """Those that are registrations; between some of them others have their turn, and what is written goes on."""
+    read: list[Numbered] = []
+    for start in range(0, len(batch), A_TURN):
+        await asyncio.sleep(0)
+        found = (_line(app, roster, one, tally, now) for one in batch[start : start + A_TURN])
+        read += [one for one in found if one is not None]
+    return read
 
 
 def _line(app: str, roster: Roster, numbered: tuple[int, bytes], tally: Tally, now: datetime) -> Numbered | None:

@@ -26,19 +26,18 @@ def check_headers(request: Request) -> None:
         raise refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed")
 
 
-async def lines(request: Request) -> AsyncIterator[bytes]:
-    """Every line without its end. Raises `Refused`; what was handed out before stays handed out."""
+async def lines(request: Request) -> AsyncIterator[list[bytes]]:
+    """Every line without its end, as many at once as came. Raises `Refused`; what was handed out stays handed out."""
     rest = b""
     async for piece in _pieces(request):
         *whole, rest = (rest + piece).split(b"\n")
-        for line in whole:
-            if len(line) > LONGEST:
-                raise _too_long()
-            yield line
-        if len(rest) > LONGEST:
+        longest = max(map(len, whole), default=0)
+        if longest <= LONGEST:
+            yield whole
+        if max(longest, len(rest)) > LONGEST:
             raise _too_long()
     if rest:
-        yield rest
+        yield [rest]
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

@@ -78,7 +78,11 @@ class Profile(Travelling):
 
     def said(self) -> dict[str, Any]:
         """What was said, by field; None for what is to be removed."""
-        said = {name: getattr(self, name) for name in Profile.model_fields if name in self.model_fields_set}
+        given = self.model_fields_set
+        said = {name: value for name, value in self.__dict__.items() if name in given and name in PROFILED}
         if said.get("tags"):
             said["tags"] = list(dict.fromkeys(said["tags"]))
         return said
+
+
+PROFILED: Final = frozenset(Profile.model_fields)

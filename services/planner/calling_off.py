@@ -14,6 +14,7 @@ from secrets import token_hex
 from typing import Final
 
 from services.planner.counting import AT_ONCE, UNKNOWN, Counting, End
+from services.planner.giving_back import give_back
 from services.planner.mending import Debt, Open
 from shared.flow.plan import Plan
 from shared.flow.record import Part, Record
@@ -50,6 +51,7 @@ class CallingOff:
         closed = sum(one for one in ends if isinstance(one, int))
         if closed:
             await self.counting.told(send, fate, closed)
+            await give_back(self.store, send, open_.debts)
         return max((one for one in ends if isinstance(one, datetime)), default=None)
 
     def _first(self, send: Send, plan: Plan, member: str) -> Closing:

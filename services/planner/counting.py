@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from services.planner.giving_back import give_back
 from services.planner.mending import Debt, Open, platform_of
 from services.planner.publishing import Publishing
 from shared.flow.identity import root_of, send_of
@@ -48,6 +49,7 @@ class Counting:
         work = [self._alone(self.first(send, plan, member, fate), limit) for member, _ in open_.firsts]
         work += [self._alone(self.debt(send, plan, debt, fate), limit) for debt in open_.debts]
         await self.told(send, fate, sum(await asyncio.gather(*work)))
+        await give_back(self.store, send, open_.debts)
 
     async def told(self, send: Send, fate: End, chunks: int) -> None:
         """So many chunks were closed: the reporters are to know."""

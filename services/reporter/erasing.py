@@ -66,6 +66,7 @@ class Erasing:
         await store.traces.unlist(app, texts, nobody.text)
         await store.traces.unlist(app, devices, nobody.device)
         await store.traces.unlist_values(app, erasure.user, nobody.text)
+        await store.caps.forget(app, erasure.user, erasure.devices)
         await store.traces.replace(app, {one: secrets.token_bytes(DEVICE) for one in erasure.devices})
         for row in rows:
             await store.devices.delete(app, bytes(row["_id"]))

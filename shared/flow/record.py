@@ -70,6 +70,9 @@ class Part(Travelling):
     lane: Lane | None = Field(default=None, description="the send's; with its acceptance, for sums over sends")
     accepted_at: datetime | None = None
     receipts: Receipts | None = Field(default=None, exclude=True, description="kept beside the record, not in it")
+    unused: tuple[tuple[str, str, bytes], ...] = Field(
+        default=(), exclude=True, description="places under frequency caps to give back: where, the send, the device"
+    )
 
     @property
     def first(self) -> bool:

@@ -37,7 +37,7 @@ def repetition(parent: Send, moment: datetime, now: datetime, variants: Sequence
         routes=tuple(targets) or parent.routes, accepted_at=whole_milliseconds(now), begins_at=moment,
         small=not parent.walks_lists and (request.audience.named or NAMED_INLINE + 1) <= NAMED_INLINE,
         deadline=deadline_of(request, moment), source=parent.source, lists=parent.lists,
-        lists_of=parent.lists_name if parent.lists else "", opt_in=parent.opt_in,
+        lists_of=parent.lists_name if parent.lists else "", opt_in=parent.opt_in, cap=parent.cap,
         stale_before=parent.stale_before and parent.stale_before + (moment - (parent.begins_at or parent.accepted_at)),
     )  # fmt: skip
 

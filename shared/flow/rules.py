@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
+from shared.flow.cap import Cap
 from shared.flow.model import Travelling
 
 Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -21,4 +22,7 @@ class Rules(Travelling):
     )
     opt_in: tuple[Category, ...] = Field(
         default=(), max_length=CATEGORIES, description="categories that reach only devices which said yes to them"
+    )
+    caps: Annotated[dict[Category, Cap], Field(max_length=CATEGORIES)] = Field(
+        default={}, description="by category: how many sends of it one user gets in a period; the others are suppressed"
     )

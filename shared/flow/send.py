@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from shared.flow.audience import NAMED_MAX, Audience, User
+from shared.flow.cap import Cap
 from shared.flow.lane import Lane
 from shared.flow.message import Message
 from shared.flow.model import Travelling
@@ -75,7 +76,7 @@ class SendRequest(Timed):
         default=Duplicates.COLLAPSE,
         description="after an unknown outcome: collapse (repeat, shown once), allow (repeat), never (give up)",
     )
-    critical: bool = Field(default=False, description="is delivered in quiet hours, too")
+    critical: bool = Field(default=False, description="passes quiet hours and frequency caps")
     validate_only: bool = Field(default=False, description="only say what is wrong with it: nothing is stored or sent")
     dry_run: bool = Field(
         default=False,
@@ -174,6 +175,7 @@ class Send(Travelling):
         default=None, description="devices that registered last before this are suppressed"
     )
     opt_in: bool = Field(default=False, description="its category reaches only devices that said yes to it")
+    cap: Cap | None = Field(default=None, description="how often a user gets its category; None: any number")
     lists_of: str = Field(default="", description="under which name its lists are stored, if not its own: a repetition")
     problems: tuple[Problem, ...] = Field(default=(), description="why it was rejected; empty if it was accepted")
     fingerprint: str = Field(default="", description="of the command, if it was one: its id stands for nothing else")

@@ -5,24 +5,27 @@ one and as registrations do it: so a bulk means the same as its lines by themsel
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError
 
 from shared.flow.identity import device_id, shard_of
-from shared.store.device_row import new_row, rewritten
+from shared.flow.moment import whole_milliseconds
+from shared.store.device_row import difference, new_row
 from shared.store.devices import Devices, Registration
 from shared.store.errors import only_duplicates
 from shared.store.look_ups import token_key
+from shared.store.updating import update_all
 
 SIDE_BY_SIDE: Final = 2
 """Commands at once."""
 T = TypeVar("T")
+Update = dict[str, Any]
+"""A statement of the command `update`."""
 FOREIGN: Final = "belongs to another app or variant"
 
 
@@ -48,6 +51,7 @@ class Bulk:
     """Writes the collection `devices`."""
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], devices: Devices) -> None:
+        self._database = database
         self._devices = database["devices"]
         self._registry = devices
 
@@ -61,7 +65,7 @@ class Bulk:
         own = [one.new.device or one.new.installed for one in lines]
         rows, by_key = await self._known(keys, [one for one in own if one is not None])
         fresh: dict[int, dict[str, Any]] = {}
-        changes: dict[int, UpdateOne] = {}
+        changes: dict[int, Update] = {}
         apart: list[int] = []
         seen: set[bytes] = set()
         for place, (line, key, named) in enumerate(zip(lines, keys, own, strict=True)):
@@ -69,12 +73,14 @@ class Bulk:
             row = rows.get(device)
             if row is not None and (row["app"], row["variant"]) != (line.new.app, line.new.variant):
                 done.refused[place] = FOREIGN
-            elif {key, device} & seen or by_key.get(key, device) != device or (named is None and _moved(row, key)):
+            elif key in seen or device in seen or by_key.get(key, device) != device or (not named and _moved(row, key)):
                 apart.append(place)
             elif row is None:
                 fresh[place] = _row(line, device, key)
+            elif (change := _change(line, row, key)) is not None:
+                changes[place] = change
             else:
-                changes[place] = _change(line, device, key)
+                done.updated += 1  # it says nothing new
             seen |= {key, device}
         for collided in await asyncio.gather(*map(self._insert, _dealt(fresh)), *map(self._update, _dealt(changes))):
             apart += collided
@@ -90,10 +96,10 @@ class Bulk:
         self, keys: Sequence[bytes], ids: Sequence[bytes]
     ) -> tuple[dict[bytes, dict[str, Any]], dict[bytes, bytes]]:
         """The rows that have one of these tokens or ids, by id; and whose each token is."""
-        fields = {"token_key": 1, "app": 1, "variant": 1}
-        found = await self._devices.find({"token_key": {"$in": list(keys)}}, fields, batch_size=5000).to_list(None)
-        if ids:
-            found += await self._devices.find({"_id": {"$in": list(ids)}}, fields, batch_size=5000).to_list(None)
+        found = await self._devices.find({"token_key": {"$in": list(keys)}}, batch_size=5000).to_list(None)
+        here = {bytes(one["_id"]) for one in found}
+        if missing := [one for one in ids if one not in here]:
+            found += await self._devices.find({"_id": {"$in": missing}}, batch_size=5000).to_list(None)
         rows = {bytes(one["_id"]): one for one in found}
         return rows, {bytes(one["token_key"]): device for device, one in rows.items()}
 
@@ -108,15 +114,15 @@ class Bulk:
             return _collided(error, places)
         return []
 
-    async def _update(self, changes: dict[int, UpdateOne]) -> list[int]:
+    async def _update(self, changes: dict[int, Update]) -> list[int]:
+        """The same; if one of them is not any more what was read, all: which one it was is not told."""
         if not changes:
             return []
         places = list(changes)
-        try:
-            await self._devices.bulk_write(list(changes.values()), ordered=False)
-        except BulkWriteError as error:
-            return _collided(error, places)
-        return []
+        done = await update_all(self._database, "devices", list(changes.values()))
+        if done.matched + len(done.duplicates) < len(places):
+            return places
+        return [places[one] for one in done.duplicates]
 
 
 def _dealt(work: dict[int, T]) -> list[dict[int, T]]:
@@ -145,6 +151,14 @@ def _row(line: Line, device: bytes, key: bytes) -> dict[str, Any]:
     return new_row(fixed, new.profile, line.at)
 
 
-def _change(line: Line, device: bytes, key: bytes) -> UpdateOne:
-    change = rewritten({"token": line.new.token, "token_key": key}, line.new.profile, line.at)
-    return UpdateOne({"_id": device, "app": line.new.app}, change)
+def _change(line: Line, row: Mapping[str, Any], key: bytes) -> Update | None:
+    """What is other, if anything. Facets follow from those that were read, so they must be the same still."""
+    fixed = {"token": line.new.token, "token_key": key}
+    changed, gone = difference(row, fixed, line.new.profile, whole_milliseconds(line.at))
+    if not changed and not gone:
+        return None
+    change: dict[str, Any] = {"$set": changed} if changed else {}
+    change |= {"$unset": dict.fromkeys(gone, "")} if gone else {}
+    if "facets" not in changed:
+        return {"q": {"_id": row["_id"]}, "u": change}  # by nothing else: the store then makes no plan for it
+    return {"q": {"_id": row["_id"], "facets": row.get("facets")}, "u": change, "hint": "_id_"}

@@ -15,6 +15,7 @@ from shared.store.apps import Apps
 from shared.store.authorizations import Authorizations
 from shared.store.away import Away
 from shared.store.bulk import Bulk
+from shared.store.caps import Caps
 from shared.store.claims import Claims
 from shared.store.deaths import Deaths
 from shared.store.devices import Devices
@@ -79,6 +80,7 @@ class Store:
         self.deaths = Deaths(self.database)
         self.claims = Claims(self.database, self.records, self.deaths)
         self.started = Started(self.database)
+        self.caps = Caps(self.database)
         self.heard = Heard(self.database)
         self.reports = Reports(self.database)
         self.authorizations = Authorizations(self.database, keyring)
@@ -118,7 +120,7 @@ class Store:
             self.quarantine, self.undoing, self.evidence, self.windows, self.allowances, self.duties,
             self.parking, self.permits, self.keyed, self.templates, self.away, self.rules, self.segments,
             self.spans, self.events, self.receipts, self.interactions, self.webhooks, self.outbox, self.erasures,
-            self.traces, self.deaths, self.orders, self.tags, self.hygiene_days,
+            self.traces, self.deaths, self.orders, self.tags, self.hygiene_days, self.caps,
         ):  # fmt: skip
             await collection.ensure()
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from shared.flow.facets import FACETED, facets_of
+from shared.flow.facets import FACETED, day_of, facets_of
 from shared.store.filtering import keys_of_versions
 
 PROFILE: Final = ("user", "tags", "attributes", "locale", "zone", "app_version", "os_version", "categories")
@@ -42,6 +42,41 @@ def new_row(fixed: Mapping[str, Any], profile: Mapping[str, Any], now: datetime)
     kept = said(profile)
     facets = facets_of({**kept, "registered_at": now})
     return {**fixed, **kept, **keys_of_versions(kept), "registered_at": now, "live": True, "facets": facets}
+
+
+def difference(
+    row: Mapping[str, Any], fixed: Mapping[str, Any], profile: Mapping[str, Any], now: datetime
+) -> tuple[dict[str, Any], list[str]]:
+    """What `rewritten` would make other of a row that was read: the fields to write and those to remove."""
+    kept = said(profile)
+    written = {**fixed, **kept, **keys_of_versions(kept), "registered_at": now, "live": True}
+    changed = {name: value for name, value in written.items() if not _same(row.get(name), value)}
+    gone = [name for name, value in profile.items() if value is None]
+    gone += [f"{name}_key" for name in gone if name in KEYED]
+    removed = [name for name in ("retired", "quarantine", *gone) if name in row]
+    if _as_before(row, changed, removed, now):
+        return changed, removed
+    before = row.get("facets", [])
+    begins = {FACETED[name] for name in profile if name in FACETED} | {FACETED["registered_at"]}
+    facets = [one for one in before if one[:2] not in begins] + facets_of({**kept, "registered_at": now})
+    if set(facets) != set(before):
+        changed["facets"] = facets
+    return changed, removed
+
+
+def _as_before(row: Mapping[str, Any], changed: Mapping[str, Any], removed: Sequence[str], now: datetime) -> bool:
+    """Whether nothing is other that facets are made of, of the last registration the day: most say only that again."""
+    if not FACETED.keys() - {"registered_at"} & {*changed, *removed}:
+        at = row.get("registered_at")
+        return at is not None and day_of(at) == day_of(now)
+    return False
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, and of the same types: to the store, and to filters, 1 is not true."""
+    if one != other or type(one) is not type(other):
+        return False
+    return not isinstance(one, dict) or all(type(value) is type(other[name]) for name, value in one.items())
 
 
 def subscribed(tags: Sequence[str], categories: Mapping[str, bool]) -> Stages:

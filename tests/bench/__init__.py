@@ -5,6 +5,7 @@
     single    (c)      load.c ─▶ ingest ─▶ … ─▶ sink, one user a request; `now` while a bulk broadcast runs
     growth    (d)      the pipeline over 300 k, 1 M and 3 M devices
     latency   (e)      the pipeline with a provider that takes 20 and 100 ms
+    capped    (g)      the pipeline under a frequency cap, against without
     outcomes  (h)      generated results of 10 M devices: written, folded and read by the product's own code
 
 sink, load (C), h2load, nginx  the other ends, each a process; `installed` brings what they are made of

@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 from rich.console import Console
 
 from services.cli.local.errors import LocalStackError
-from tests.bench import bars, growth, latency, outcomes, pipeline, send_path, single
+from tests.bench import bars, capped, growth, latency, outcomes, pipeline, send_path, single
 from tests.bench.figures import FILE, Figure, MeasureError, Outcome, Table, draw, markdown, write
 from tests.bench.machine import about
 
@@ -65,8 +65,12 @@ def _outcomes(asked: Asked) -> Outcome:
     return outcomes.measure(outcomes.QUICK if asked.quick else outcomes.FULL)
 
 
+def _capped(asked: Asked) -> Outcome:
+    return capped.measure(capped.QUICK if asked.quick else capped.FULL)
+
+
 PARTS: Final[dict[str, Part]] = {
-    "a": _send_path, "b": _pipeline, "c": _single, "d": _growth, "e": _latency, "h": _outcomes
+    "a": _send_path, "b": _pipeline, "c": _single, "d": _growth, "e": _latency, "g": _capped, "h": _outcomes
 }  # fmt: skip
 ALIAS: Final = {"f": "a"}
 """Measured with the other, as it is a ratio to it."""

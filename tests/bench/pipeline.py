@@ -96,11 +96,14 @@ def _python(on: Whole) -> dict[str, int]:
     return {name: pid for name, pid in on.pids().items() if name in on.fleet.processes}
 
 
-def broadcast(on: Whole, to: Tenant, count: int, far: Sink, message: Message = MESSAGE) -> Broadcast:
-    """To everyone of this tenant. Raises MeasureError unless report, sink and registry say the same number."""
+def broadcast(on: Whole, to: Tenant, count: int, far: Sink, message: Message = MESSAGE, **said: str) -> Broadcast:
+    """To everyone of this tenant; `said`: more of the send.
+
+    Raises MeasureError unless report, sink and registry say the same number.
+    """
     began = time.monotonic()
     with watching({**on.pids(), "sink": far.pid}) as usage:
-        status = asyncio.run(_send(on, to, message))
+        status = asyncio.run(_send(on, to, message, said))
     found = Broadcast(count, status.report, usage, time.monotonic() - began)
     counted, total = far.counts(), status.report.total
     if not (count == total.planned == total.delivered == counted["ok"] == counted["distinct_tokens"]):
@@ -110,9 +113,9 @@ def broadcast(on: Whole, to: Tenant, count: int, far: Sink, message: Message = M
     return found
 
 
-async def _send(on: Whole, to: Tenant, message: Message) -> Status:
+async def _send(on: Whole, to: Tenant, message: Message, said: Mapping[str, str]) -> Status:
     async with open_api(on.fleet.api, to.secret) as api:
-        send = await api.send(SendRequest(audience=Audience(everyone=True), message=message))
+        send = await api.send(SendRequest(audience=Audience(everyone=True), message=message, **dict[str, Any](said)))
         try:
             async with asyncio.timeout(LIMIT.total_seconds()):
                 return await _finished(api, send)

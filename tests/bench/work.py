@@ -12,6 +12,7 @@ from services.cli.rehearsal.keys import BUNDLE, AppleKey
 from services.delivery import authorization, parking, rounds
 from services.delivery.attempt import Attempts
 from services.delivery.authorization import Authorizer
+from services.delivery.capping import Capping
 from services.delivery.catalog import Catalog
 from services.delivery.job import Found, Job
 from services.delivery.pacing import Pacing
@@ -144,9 +145,10 @@ def attempts(campaign: Campaign, transport: Transport, address: str, *, own: boo
     pacing = Pacing(transport, store, clock, Life(TTL))
     return Attempts(
         rounds.Wiring(
-            speaks, endpoints, pacing, catalog, authorizer, clock, metrics, 1, random.Random(1), parked, routes
+            speaks, endpoints, pacing, catalog, authorizer, clock, metrics, 1, random.Random(1), parked, routes,
+            Capping(cast("Any", None), clock),  # nothing here has a cap
         )
-    )
+    )  # fmt: skip
 
 
 class _Variants:

@@ -12,6 +12,7 @@ import pytest
 from services.delivery import parking, rounds
 from services.delivery.attempt import Attempts
 from services.delivery.authorization import Authorizer, Wiring
+from services.delivery.capping import Capping
 from services.delivery.catalog import Credentialed
 from services.delivery.flight import Postponed
 from services.delivery.pacing import Pacing
@@ -80,6 +81,7 @@ async def test_a_skewed_clock_is_one_refusal_a_device_no_storm_of_new_tokens_and
         rounds.Wiring(
             speaks, speaks.Endpoints(), pacing, known, Authorizer(wiring), cast("Any", clock), metrics, 1,
             random.Random(1), parked, Routes("apns", clock, metrics, random.Random(1)),
+            Capping(opened.caps, clock),
         )
     )  # fmt: skip
     devices = found(50)

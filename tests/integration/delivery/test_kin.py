@@ -12,6 +12,7 @@ import pytest
 
 from services.delivery import parking, rounds
 from services.delivery.attempt import Attempts
+from services.delivery.capping import Capping
 from services.delivery.catalog import Catalog
 from services.delivery.flight import Postponed
 from services.delivery.pacing import Pacing
@@ -72,6 +73,7 @@ async def test_one_answer_parks_every_variant_of_the_project_for_as_long_as_it_s
             speaks, speaks.Endpoints(), Pacing(Throttling(), opened, clock, Life(timedelta(seconds=1))), catalog,
             cast("Any", Throttling()), clock, metrics, 1, rng,
             Parking(parking.Wiring("fcm", opened, catalog, clock, metrics)), Routes("fcm", clock, metrics, rng),
+            Capping(opened.caps, clock),
         )
     )  # fmt: skip
     one = job(send())

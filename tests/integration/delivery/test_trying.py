@@ -13,6 +13,7 @@ from services.delivery import parking, rounds
 from services.delivery.attempt import Attempts
 from services.delivery.authorization import Authorizer, Wiring
 from services.delivery.budget import Policy
+from services.delivery.capping import Capping
 from services.delivery.catalog import Credentialed
 from services.delivery.flight import Postponed
 from services.delivery.job import Found
@@ -65,6 +66,7 @@ class Bench:
                 speaks, speaks.Endpoints(), Pacing(self, self.store, clock, Life(timedelta(seconds=1))), known,
                 authorizer, clock, metrics, 1, rng, Parking(parking.Wiring("apns", self.store, known, clock, metrics)),
                 Routes("apns", clock, metrics, rng, Around(self.policy, Telling(self.store, "w"))),
+                Capping(self.store.caps, clock),
             )
         )  # fmt: skip
 
