@@ -150,7 +150,7 @@ async def test_stragglers_do_not_make_a_route_look_silent(tmp_path: Path) -> Non
         assert rig.engine.quiet(rig.origin) == 0
 
 
-async def test_of_a_provider_that_answers_nothing_nobody_goes_on(tmp_path: Path) -> None:
+async def test_of_a_provider_that_answers_nothing_nobody_waits_for_long(tmp_path: Path) -> None:
     class Hole(Provider):
         def decide(self, request: Request) -> Answer:
             del request
@@ -161,4 +161,8 @@ async def test_of_a_provider_that_answers_nothing_nobody_goes_on(tmp_path: Path)
         done, _ = await asyncio.wait({waiting}, timeout=2.5)
         assert not done
         assert rig.engine.quiet(rig.origin) >= 2
-    assert (await waiting)[0].open == []
+        (found,) = await waiting
+        assert (found.ok, found.others, found.open) == (0, [], list(range(20)))
+        assert found.later is not None
+        assert not found.later.done()
+    assert (await found.later).others == [(n, OutcomeUnknown("closing")) for n in range(20)]
