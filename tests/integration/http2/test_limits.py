@@ -10,6 +10,7 @@ from time import monotonic
 
 import pytest
 
+from services.delivery.http2.batch import Batch
 from services.delivery.http2.limit import FIRST, RECOVERING
 from services.simulator.exchange import Answer, Drop, Request, Response
 from shared.flow.verdict import OutcomeUnknown
@@ -148,6 +149,31 @@ async def test_stragglers_do_not_make_a_route_look_silent(tmp_path: Path) -> Non
         assert len(found[0].open) == 30
         await asyncio.sleep(1)
         assert rig.engine.quiet(rig.origin) == 0
+
+
+async def test_a_route_is_tried_again_once_all_that_waited_was_given_up(tmp_path: Path) -> None:
+    class Mute(Provider):
+        mute = True
+
+        def decide(self, request: Request) -> Answer:
+            return Drop.BLACK_HOLE if self.mute else super().decide(request)
+
+    def batch(timeout: float) -> Batch:
+        return Batch(32, (), [b"/3/device/%x" % n for n in range(32)], b"{}", timeout=timeout)
+
+    provider = Mute()
+    async with rigged(provider, tmp_path) as rig:
+        for _ in range(2):
+            swallowed = batch(1.0)
+            given = rig.engine.submit(rig.origin, swallowed)
+            await until(lambda: 0 < rig.engine.quiet(rig.origin) < 1)
+            await given
+            assert len(swallowed.failures) == 32
+            assert rig.engine.quiet(rig.origin) == 0
+        provider.mute = False
+        answered = batch(30.0)
+        await rig.engine.submit(rig.origin, answered)
+        assert answered.delivered == 32
 
 
 async def test_of_a_provider_that_answers_nothing_nobody_waits_for_long(tmp_path: Path) -> None:
