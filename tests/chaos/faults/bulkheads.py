@@ -15,6 +15,8 @@ KEPT: Final = 0.95
 ROUNDS: Final = 2
 """Well and sick by turns; the quickest campaign of each counts, as what else the machine does slows some of them."""
 NO_ANSWER: Final = {"drop": "black_hole", "times": 1000}
+AS_EVER: Final[dict[str, object]] = {}
+"""A step that decides nothing: it takes the place of those before it."""
 
 
 @asynccontextmanager
@@ -35,7 +37,7 @@ async def silent(on: Scene) -> AsyncIterator[None]:
     entries = [{"token": one.token, "bundle": BUNDLE} for one in on.devices if one.variant == sick and one.stable]
     await on.providers.know("apns", [{**entry, "script": [NO_ANSWER]} for entry in entries])
     yield
-    await on.providers.know("apns", entries)
+    await on.providers.know("apns", [{**entry, "script": [AS_EVER]} for entry in entries])
 
 
 def one_of_ten(sick: Callable[[Scene], AbstractAsyncContextManager[None]]) -> Callable[[Scene], Awaitable[None]]:
