@@ -33,6 +33,8 @@ class Setup:
     ttl: float = 600
     duplicates: str = "collapse"
     trickle: float = 5
+    reports_within: float = 60
+    """Seconds for reports to become final after the fault is over and the last campaign is."""
 
 
 @dataclass(frozen=True, slots=True)

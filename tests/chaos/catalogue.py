@@ -28,7 +28,7 @@ LIMITED: Final = Setup(variants=("apns",), latency=0.05, trickle=2)
 BUSY_DOOR: Final = Setup(latency=0.1, trickle=15)
 LONG: Final = 1200
 """Seconds: each campaign of these waits for what a sick variant owes to expire."""
-TEN: Final = Setup(variants=("apns",) * 10, ttl=45, trickle=0.3)
+TEN: Final = Setup(variants=("apns",) * 10, ttl=100, trickle=0.3, reports_within=160)
 """Each single send of these is ten; what the dead variant owes waits until its deadline."""
 
 DEATHS: Final = (

@@ -17,8 +17,6 @@ from tests.chaos.checker.books import Balance
 from tests.chaos.scene import Scene
 from tests.chaos.stage import Servers, scene
 
-REPORT_PATIENCE: Final = 60.0
-"""Seconds for reports to become final after the fault is over and the last campaign is."""
 RECOVERY_MARGIN: Final = 2.0
 REMARKS: Final = 8
 
@@ -95,7 +93,7 @@ async def _audit(case: Case, one: Scene, of: Run, began: float) -> Outcome:
     """From the outside: journal, logs and API."""
     meant = promises.read(one.folder / "promises.jsonl")
     ids = [promise.id for promise in meant.values() if promise.id]
-    told = await asking.reports(one.fleet.api, one.tenant.secret, ids, REPORT_PATIENCE)
+    told = await asking.reports(one.fleet.api, one.tenant.secret, ids, one.setup.reports_within)
     asked = await asyncio.to_thread(ledger.read, one.fleet.site.folder / "simulator")
     ours = {mark: answers for mark, answers in asked.sends.items() if mark in meant}
     people = population.read(one.folder / "population.jsonl")

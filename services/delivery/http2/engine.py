@@ -88,7 +88,7 @@ class Engine:
     def _part(self, now: float) -> None:
         """Whoever waits for a few only may go on."""
         for one in self._waiting:
-            left = one.left(now, lambda origin: self._pool(origin).typical)
+            left = one.left(now, lambda origin: self._pool(origin).typical, self.quiet)
             if left and self._left + left <= MOST and not one.done.done():
                 one.done.set_result(None)
 

@@ -1,4 +1,4 @@
-"""When whoever waits for many requests may go on without the last few, and what becomes of those."""
+"""When whoever waits for many requests may go on without the last few, or without a silent route's, and what then."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,7 +13,10 @@ AFTER: Final = 0.5
 TIMES_TYPICAL: Final = 4
 """Of one that is further away: so many times as long as it takes to answer."""
 FEW: Final = 0.1
-"""At most this share of them may be open, or a single one; never all: that is a route in trouble, no few stragglers."""
+"""At most this share of them may be open, or a single one; not all: that is a route in trouble, no few stragglers."""
+SILENT: Final = 3.0
+"""Seconds without any answer to many, after which nobody waits for that route any more: it has half of the places,
+which others need. Nothing more is begun by it then (`ways`), so that few chunks are left so."""
 MOST: Final = 4000
 """Requests of a process that are left open at a time. What is more is waited for as ever: memory has a bound."""
 
@@ -30,14 +33,17 @@ class Waiting:
         self._total = sum(batch.count for batch in batches)
         self._asked_at = now
 
-    def left(self, now: float, typical: Callable[[Origin], float]) -> int:
-        """How many are open, if whoever waits may go on without them; else 0. `typical`: seconds of an answer."""
-        if now - self._asked_at < AFTER:
+    def left(self, now: float, typical: Callable[[Origin], float], quiet: Callable[[Origin], float]) -> int:
+        """How many are open, if whoever waits may go on without them; else 0.
+
+        `typical`: seconds of an answer; `quiet`: seconds without any to many requests.
+        """
+        if now - self._asked_at < AFTER or any(batch.taken < batch.count for batch in self._batches):
             return 0
         left = sum(batch.left for batch in self._batches)
+        if min(map(quiet, self.origins)) >= SILENT:
+            return left
         if not left < self._total or left > max(1, FEW * self._total):
-            return 0
-        if any(batch.taken < batch.count for batch in self._batches):
             return 0
         after = max(AFTER, TIMES_TYPICAL * max(map(typical, self.origins)))
         return left if now - max(batch.written_at for batch in self._batches) >= after else 0

@@ -86,8 +86,8 @@ class Pool:
     def submit(self, batch: Batch) -> None:
         """Requests that are written as soon as there is room."""
         now = self.used_at = self._on.loop.time()
-        if not self._given_at and not self._unanswered:
-            self._quiet_since = now
+        if not self._given_at and not self._unheard:
+            self._unanswered, self._quiet_since = 0, now
         if batch.fresh:
             self._refresh(now)
         if self._backoff.outcome is not None and not self._usable() and not self._backoff.ready(now):
@@ -140,8 +140,15 @@ class Pool:
 
     def quiet(self, now: float) -> float:
         """Seconds for which many have waited without an answer to any of them; 0 if there are not many."""
-        waiting = self._unanswered + sum(batch.count - batch.taken for batch in self._given_at)
+        waiting = self._unheard + sum(batch.count - batch.taken for batch in self._given_at)
         return now - self._quiet_since if waiting >= MANY else 0.0
+
+    @property
+    def _unheard(self) -> int:
+        """Requests that wait, written since the last answer. Those that were given up wait no more: a route by which
+        nothing waits is not silent, and may be tried again.
+        """
+        return min(self._unanswered, self.in_flight) if self._unanswered else 0
 
     @property
     def typical(self) -> float:

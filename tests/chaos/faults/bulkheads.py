@@ -15,6 +15,8 @@ KEPT: Final = 0.95
 ROUNDS: Final = 2
 """Well and sick by turns; the quickest campaign of each counts, as what else the machine does slows some of them."""
 NO_ANSWER: Final = {"drop": "black_hole", "times": 1000}
+AS_EVER: Final[dict[str, object]] = {}
+"""A step that decides nothing: it takes the place of those before it."""
 
 
 @asynccontextmanager
@@ -35,17 +37,21 @@ async def silent(on: Scene) -> AsyncIterator[None]:
     entries = [{"token": one.token, "bundle": BUNDLE} for one in on.devices if one.variant == sick and one.stable]
     await on.providers.know("apns", [{**entry, "script": [NO_ANSWER]} for entry in entries])
     yield
-    await on.providers.know("apns", entries)
+    await on.providers.know("apns", [{**entry, "script": [AS_EVER]} for entry in entries])
 
 
 def one_of_ten(sick: Callable[[Scene], AbstractAsyncContextManager[None]]) -> Callable[[Scene], Awaitable[None]]:
-    """Campaigns to all ten, with the tenth well and sick by turns: the nine must not feel it."""
+    """Campaigns to all ten, with the tenth well and sick by turns: the nine must not feel it, and it comes back."""
 
     async def fault(on: Scene) -> None:
         await on.campaign_again()  # connections are warm, tokens are made
         together, beside = [], []
         for _ in range(on.times(ROUNDS, 1)):
-            together.append(await _rate(on, await on.campaign_again()))
+            mark = await on.campaign_again()
+            together.append(await _rate(on, mark))
+            missed = await _missed(on, mark)
+            if missed:
+                on.findings.append(f"{missed} devices of the tenth had nothing of a campaign while it was well")
             async with sick(on):
                 beside.append(await _rate(on, await on.campaign_again()))
         if max(beside) < KEPT * max(together):
@@ -53,6 +59,13 @@ def one_of_ten(sick: Callable[[Scene], AbstractAsyncContextManager[None]]) -> Ca
             on.findings.append(f"the nine kept {max(beside) / max(together):.2f} of their rate (a second: {said})")
 
     return fault
+
+
+async def _missed(on: Scene, mark: str) -> int:
+    """How many devices of the tenth were accepted nothing of a campaign."""
+    read = await asyncio.to_thread(ledger.read, on.fleet.site.folder / "simulator")
+    tenth = [one.place for one in on.devices if one.variant == on.tenant.variants[-1].id and one.stable]
+    return sum(1 for place in tenth if place not in read.sends[mark] or not read.sends[mark][place].accepted)
 
 
 async def _rate(on: Scene, mark: str) -> float:

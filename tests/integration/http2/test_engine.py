@@ -295,7 +295,8 @@ async def test_closing_leaves_no_request_without_an_outcome(tmp_path: Path) -> N
     async with rigged(provider, tmp_path) as rig:
         stuck = Batch(40, (), b"/3/device/7", [b"{}"] * 40)
         done = rig.engine.submit(rig.origin, stuck)
-        await asyncio.sleep(0.2)
+        while stuck.taken < 3:  # noqa: ASYNC110  # being written has no event
+            await asyncio.sleep(0.05)
     await done
     found = [outcome for _, outcome in stuck.failures]
     assert len(found) == 40

@@ -10,6 +10,7 @@ from time import monotonic
 
 import pytest
 
+from services.delivery.http2.batch import Batch
 from services.delivery.http2.limit import FIRST, RECOVERING
 from services.simulator.exchange import Answer, Drop, Request, Response
 from shared.flow.verdict import OutcomeUnknown
@@ -150,7 +151,37 @@ async def test_stragglers_do_not_make_a_route_look_silent(tmp_path: Path) -> Non
         assert rig.engine.quiet(rig.origin) == 0
 
 
-async def test_of_a_provider_that_answers_nothing_nobody_goes_on(tmp_path: Path) -> None:
+async def swallow(rig: Rig, batch: Batch) -> None:
+    """Given to a provider that does not answer, until all is given up: a route is quiet for no longer than that."""
+    began, given = monotonic(), rig.engine.submit(rig.origin, batch)
+    await until(lambda: given.done() or rig.engine.quiet(rig.origin) > 0)
+    assert rig.engine.quiet(rig.origin) <= monotonic() - began
+    await given
+    assert len(batch.failures) == batch.count
+    assert rig.engine.quiet(rig.origin) == 0
+
+
+async def test_a_route_is_tried_again_once_all_that_waited_was_given_up(tmp_path: Path) -> None:
+    class Mute(Provider):
+        mute = True
+
+        def decide(self, request: Request) -> Answer:
+            return Drop.BLACK_HOLE if self.mute else super().decide(request)
+
+    def batch(timeout: float) -> Batch:
+        return Batch(32, (), [b"/3/device/%x" % n for n in range(32)], b"{}", timeout=timeout)
+
+    provider = Mute()
+    async with rigged(provider, tmp_path) as rig:
+        await swallow(rig, batch(1.0))
+        await swallow(rig, batch(1.0))
+        provider.mute = False
+        answered = batch(30.0)
+        await rig.engine.submit(rig.origin, answered)
+        assert answered.delivered == 32
+
+
+async def test_of_a_provider_that_answers_nothing_nobody_waits_for_long(tmp_path: Path) -> None:
     class Hole(Provider):
         def decide(self, request: Request) -> Answer:
             del request
@@ -161,4 +192,8 @@ async def test_of_a_provider_that_answers_nothing_nobody_goes_on(tmp_path: Path)
         done, _ = await asyncio.wait({waiting}, timeout=2.5)
         assert not done
         assert rig.engine.quiet(rig.origin) >= 2
-    assert (await waiting)[0].open == []
+        (found,) = await waiting
+        assert (found.ok, found.others, found.open) == (0, [], list(range(20)))
+        assert found.later is not None
+        assert not found.later.done()
+    assert (await found.later).others == [(n, OutcomeUnknown("closing")) for n in range(20)]
