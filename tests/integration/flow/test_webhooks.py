@@ -74,3 +74,20 @@ async def test_dead_devices_bad_credentials_and_a_mix_up_are_told(scene: Scene) 
     assert [(one["device"], one["reason"]) for one in retired["data"]["devices"]] == [(dead.id, "UNREGISTERED")]
     assert told(receiver, "credential.problem")[0]["data"]["reason"] == "InvalidProviderToken"
     assert told(receiver, "anomaly")[0]["data"]["suspects"] >= 50
+
+
+async def test_an_event_arrives_though_the_reporter_is_killed_between_its_tries(frail: Scene) -> None:
+    process = frail.fleet.processes["reporter"]
+    async with receiving(500, 500, 500, 204) as receiver:
+        secret = await webhook(frail, receiver)
+        await frail.devices("fcm", user="ada")
+        send = await frail.send({"users": ["ada"]})
+        for tries in (1, 2):
+            await until(lambda tries=tries: len(receiver.heard) >= tries)
+            process.kill()
+            await asyncio.to_thread(process.start)
+        await until(lambda: len(receiver.heard) >= 4, 120)
+    assert {one["type"] for one in receiver.told} == {"send.finished"}
+    assert told(receiver, "send.finished", send=send)
+    assert len(set(receiver.ids)) == 1
+    assert all(receiver.verified(secret, n) for n in range(len(receiver.heard)))
