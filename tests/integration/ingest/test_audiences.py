@@ -100,8 +100,12 @@ async def test_a_segment_that_is_none_is_refused_at_its_place(idle: Tenant, body
 
 async def test_rules_are_the_operators_to_lay_down_and_the_backends_to_read(tenant: Tenant, other: Tenant) -> None:
     path = f"/v1/apps/{tenant.id}/rules"
-    wanted = {"confirm_above": 1, "stale_after_days": 90, "opt_in": ["ads"]}
-    assert (await tenant.get(path)).json() == {"confirm_above": None, "stale_after_days": None, "opt_in": []}
+    wanted = {
+        "confirm_above": 1, "stale_after_days": 90, "opt_in": ["ads"], "caps": {"ads": {"most": 2, "per": 3600}},
+    }  # fmt: skip
+    assert (await tenant.get(path)).json() == {
+        "confirm_above": None, "stale_after_days": None, "opt_in": [], "caps": {},
+    }  # fmt: skip
     assert (await tenant.http.put(path, json=wanted, headers=bearer(tenant.app_secret))).status_code == 403
     assert (await tenant.http.put(path, json=wanted, headers=bearer(ADMIN))).json() == wanted
     assert (await tenant.get(path)).json() == wanted
