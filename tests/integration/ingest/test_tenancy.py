@@ -14,8 +14,8 @@ from tests.integration.ingest.tenant import Tenant, bearer
 pytestmark = pytest.mark.anyio
 THINGS = {"device": "0" * 24, "send": "s" * 20, "segment": "s", "template": "t", "webhook": "w" * 16, "erasure": "e"}
 """What an app has, by what stands for it in a path."""
-NAMED = {"app": "a", "variant": "v", "kind": "app", "user": "ada"}
-"""What else stands in paths: keys say whose it is; every app may have a user of the same name."""
+NAMED = {"app": "a", "variant": "v", "kind": "app", "user": "ada", "token": "ab" * 32, "message": "m" * 20}
+"""What else stands in paths: keys say whose it is; every app may have a user, device or message of the same name."""
 NAMES = [f"{one.method} {one.path}" for one in ENDPOINTS]
 BODIES: dict[str, object] = {
     "POST /v1/apps": {"name": "new"},
