@@ -32,7 +32,12 @@ def compose(
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value not in (None, False, {}, [])}
+    return {name: value for name, value in fields.items() if value is not None and value is not False and _says(value)}
+
+
+def _says(value: object) -> bool:
+    """Zero is said, an empty list or object is not."""
+    return not isinstance(value, list | dict) or bool(value)
 
 
 def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:

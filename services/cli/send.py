@@ -23,6 +23,7 @@ from services.cli.composing import (
     values_by_user,
 )
 from services.cli.composing import template as named
+from services.cli.errors import CommandError
 from services.cli.status import look, show
 from shared.flow.lane import Lane
 from shared.flow.send import SendRequest
@@ -111,6 +112,8 @@ def command(  # noqa: PLR0913  # its options are its interface
         "variants": variant,
         "exclude": some(users=exclude_user, devices=exclude_device),
     }
+    if zone is not None and cron is None and local_at is None:
+        raise CommandError("--zone: give it with --cron or --local")
     rest = {
         "template": named(template), "values": own, "category": category,
         "critical": critical, "confirm": confirm, "ttl": ttl, "send_at": at, "local": local(local_at, zone),

@@ -90,6 +90,7 @@ class Leftovers:
         for device in devices:
             tally.owe(device.id, Later(ENDED_BY * self.scale, AWAITED, unknown=True))
         flight.down += len(devices)
+        flight.unknown = True  # they are out: what tries a route by one of them must not work it again unrecorded
         self.waiting[job.member] = Leftover(
             job, flight.variant, flight.origin, devices, tally.found.unknown, result.open, result.later, sent_at,
             tally.places,

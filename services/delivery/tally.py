@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from services.delivery.job import Found, Job
 from services.delivery.retry import Ended, Later, too_late
 from shared.bus.delay import step_for
+from shared.flow.cap import whose
 from shared.flow.device import Device
 from shared.flow.receipt import Received
 from shared.flow.record import LATENCY_BOUNDS, Count, Owed, Part, Undelivered
@@ -156,6 +157,9 @@ def rounded(wait: timedelta, scale: float) -> tuple[timedelta, bool]:
 def same_for_all(job: Job, found: Found, now: datetime, scale: float, ended: Ended) -> Part:
     """A part in which every device has the same fate."""
     tally = Tally(job, found, now, scale)
+    if job.send.cap is not None and job.parent is not None:  # an attempt before may have taken places
+        category = job.send.request.category or ""
+        tally.places = {one.id: whose(job.send.app, one.user, one.id) + category for one in found.devices}
     for device in found.devices:
         tally.end(device.id, ended)
     return tally.part()

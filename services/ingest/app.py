@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import groupby
-from typing import Any
+from typing import Any, get_args
 
 from prometheus_client import Counter, Histogram
 from starlette.applications import Starlette
@@ -21,7 +21,7 @@ from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
 from services.ingest.doors.aerogear.manners import ROOT as AEROGEAR
 from services.ingest.doors.aerogear.manners import Manners
-from services.ingest.keys import Key, as_bearer
+from services.ingest.keys import Key, KeyKind, as_bearer, user_of
 from services.ingest.lines import check_headers, lines
 from services.ingest.problems import Refused, refused, restated, unavailable
 from services.ingest.repeats import HEADER, Repeats
@@ -82,7 +82,7 @@ class Entrance:
         self._desk = desk
         self._admission = admission
         self._metrics = metrics
-        self._bodies = Bodies()
+        self._bodies = {kind: Bodies() for kind in get_args(KeyKind)}  # who has a key of apps holds up no backend
         self._repeats = Repeats(desk.store.keyed, desk.now)
         self._measured: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -137,11 +137,15 @@ class Entrance:
             check_headers(request)
             body = lines(request)
         if endpoint.request:
-            body, size = await self._bodies.read(request, endpoint.request, endpoint.body_limit, endpoint.form)
+            bodies = self._bodies[key.kind]
+            body, size = await bodies.read(request, endpoint.request, endpoint.body_limit, endpoint.form)
         call = Call(key, request.path_params, body, query, size, headers=request.headers)
         if idempotency is None or endpoint.lines:
             return response_of(await endpoint.handler(self._desk, call))
-        return await self._once(endpoint, call, idempotency, f"POST {request.url.path}?{request.url.query}")
+        asked = f"POST {request.url.path}?{request.url.query}"
+        if endpoint.basic:  # there the user says which variant is asked
+            asked += f" {user_of(request.headers.get('authorization'))} {request.headers.get('x-ag-old-token', '')}"
+        return await self._once(endpoint, call, idempotency, asked)
 
     def _who(self, endpoint: Endpoint, request: Request) -> Awaitable[Key]:
         """Who asks. Raises `Refused` (401). Doors of others have ways of their own."""
@@ -177,8 +181,10 @@ def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) 
     async def openapi(_: Request) -> Response:
         return Response(document, media_type=JSON)
 
+    # a user may be called as he likes, with a slash in his name
+    routes = [Route(path.replace("{user}", "{user:path}"), door) for path, door in doors.items()]
     rest = Starlette(
-        routes=[*(Route(path, door) for path, door in doors.items()), Route("/openapi.json", openapi), *beside],
+        routes=[*routes, Route("/openapi.json", openapi), *beside],
         exception_handlers={HTTPException: _not_routed},
     )
     plain = {path: door for path, door in doors.items() if "{" not in path}

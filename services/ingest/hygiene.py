@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
+from services.ingest.moments import Moment
 from services.ingest.problems import field_invalid, missing
 from shared.flow.model import Travelling
 from shared.store.hygiene_days import Did
@@ -56,8 +57,8 @@ class HygieneView(Travelling):
 class Restore(Travelling):
     """What is to be undone: removals and quarantine from then to then, of one variant or of all."""
 
-    from_: AwareDatetime = Field(alias="from")
-    to: AwareDatetime
+    from_: Moment = Field(alias="from")
+    to: Moment
     variant: str | None = Field(default=None, max_length=64)
 
     @model_validator(mode="after")

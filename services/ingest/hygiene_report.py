@@ -61,7 +61,7 @@ class Which(Travelling):
 
     variant: Text | None = None
     reason: Text | None = None
-    after: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,15}-[0-9a-f]{24}$")] | None = Field(
+    after: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,14}-[0-9a-f]{24}$")] | None = Field(
         default=None, description="`next` of the page before"
     )
 

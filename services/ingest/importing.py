@@ -6,11 +6,13 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
 from services.ingest.devices import NewDevice
+from services.ingest.moments import Moment
+from services.ingest.problems import Refused
 from shared.flow.audience import DeviceId
 from shared.flow.model import Travelling
 from shared.flow.send import Problem
@@ -31,8 +33,8 @@ class ImportedDevice(NewDevice):
     """A registration as of its own time; what an export writes can be read."""
 
     id: DeviceId | None = Field(default=None, description="the device's id, where this deployment knows it by one")
-    first_seen: AwareDatetime | None = None
-    registered_at: AwareDatetime | None = Field(default=None, description="when it registered last; now unless set")
+    first_seen: Moment | None = None
+    registered_at: Moment | None = Field(default=None, description="when it registered last; now unless set")
 
 
 class RefusedLine(Travelling):
@@ -98,12 +100,17 @@ async def receive(desk: Desk, call: Call) -> Reply:
 async def _batches(lines: AsyncIterator[list[bytes]]) -> AsyncIterator[list[tuple[int, bytes]]]:
     """Lines with their numbers, so many at once; empty ones are none."""
     batch, number = list[tuple[int, bytes]](), 0
-    async for some in lines:
-        batch += [(place, line) for place, line in enumerate(some, number + 1) if line.strip()]
-        number += len(some)
-        while len(batch) >= AT_ONCE:
-            yield batch[:AT_ONCE]
-            batch = batch[AT_ONCE:]
+    try:
+        async for some in lines:
+            batch += [(place, line) for place, line in enumerate(some, number + 1) if line.strip()]
+            number += len(some)
+            while len(batch) >= AT_ONCE:
+                yield batch[:AT_ONCE]
+                batch = batch[AT_ONCE:]
+    except Refused:
+        if batch:
+            yield batch  # what came before it is imported
+        raise
     if batch:
         yield batch
 

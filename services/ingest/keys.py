@@ -37,6 +37,15 @@ def as_bearer(authorization: str | None) -> str | None:
         return None
 
 
+def user_of(authorization: str | None) -> str:
+    """The user of HTTP Basic, whom `as_bearer` leaves out; empty for anything else."""
+    scheme, _, told = (authorization or "").partition(" ")
+    try:
+        return base64.b64decode(told, validate=True).decode().partition(":")[0] if scheme.lower() == "basic" else ""
+    except ValueError:
+        return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """Whom a key speaks for; `app` is empty for the operator."""

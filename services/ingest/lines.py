@@ -31,10 +31,9 @@ async def lines(request: Request) -> AsyncIterator[list[bytes]]:
     rest = b""
     async for piece in _pieces(request):
         *whole, rest = (rest + piece).split(b"\n")
-        longest = max(map(len, whole), default=0)
-        if longest <= LONGEST:
-            yield whole
-        if max(longest, len(rest)) > LONGEST:
+        fits = next((n for n, line in enumerate(whole) if len(line) > LONGEST), len(whole))
+        yield whole[:fits]
+        if fits < len(whole) or len(rest) > LONGEST:
             raise _too_long()
     if rest:
         yield [rest]

@@ -1,7 +1,7 @@
 """A backend asks what became of sends: the full report of one, several side by side, all of an app from day to day."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from services.ingest.call import Call, Reply, Text
 from services.ingest.csv_report import outcomes_csv, timeline_csv
 from services.ingest.desk import Desk
+from services.ingest.moments import Day
 from services.ingest.problems import invalid, missing
 from services.ingest.sends import the_send
 from shared.flow.day import MOST_DAYS
@@ -50,8 +51,8 @@ class Several(Travelling):
 class Days(Travelling):
     """Which days, in UTC."""
 
-    first: date | None = Field(default=None, description="today unless set; what is asked for may be 92 days long")
-    last: date | None = Field(default=None, description="included; today unless set")
+    first: Day | None = Field(default=None, description="today unless set; what is asked for may be 92 days long")
+    last: Day | None = Field(default=None, description="included; today unless set")
 
 
 class Compared(Travelling):

@@ -84,7 +84,9 @@ async def _sends(desk: Desk, app: str) -> AsyncIterator[Send]:
 
 async def _own(desk: Desk, send: Send, user: str, rows: Sequence[Row]) -> OwnSend | None:
     """What a send has to do with the user, or None."""
-    named, told = await _named(desk, send, user, rows), await _told(desk, send, rows)
+    named = await _named(desk, send, user, rows)
+    anothers = send.request.audience.users is not None and "users" not in named  # whoever had the device then
+    told = [] if anothers else await _told(desk, send, rows)
     if not named and not told:
         return None
     return OwnSend(

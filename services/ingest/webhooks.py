@@ -4,11 +4,12 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
+from services.ingest.moments import Moment
 from services.ingest.problems import field_invalid, missing, refused
 from shared.flow.model import Travelling
 from shared.flow.webhook import EventKind, url_problem
@@ -105,8 +106,8 @@ class DeliveryList(Travelling):
 class Replay(Travelling):
     """What is to be told again: all that was given up in a time, or events by name."""
 
-    from_: AwareDatetime = Field(alias="from")
-    to: AwareDatetime
+    from_: Moment = Field(alias="from")
+    to: Moment
     events: tuple[str, ...] | None = Field(default=None, max_length=1000, description="also those that were told")
 
     @model_validator(mode="after")

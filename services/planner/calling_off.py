@@ -81,6 +81,8 @@ class CallingOff:
             await self.store.records.insert(record)
         except Lost:
             return sum([await self.counting.insert(part) for part in parts])
+        for part in parts:
+            self.counting.ended(part)
         return len(parts)
 
 

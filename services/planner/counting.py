@@ -136,9 +136,13 @@ class Counting:
             await self.store.records.insert(Record(id=part.member, by=token_hex(8), at=self.clock.now(), parts=(part,)))
         except Lost:
             return False
+        self.ended(part)
+        return True
+
+    def ended(self, part: Part) -> None:
+        """In the metrics; of a part that is recorded."""
         for count in () if part.dry_run else part.counts:
             self.metrics.notifications.labels(part.app, part.platform, count.fate, count.reason).inc(count.n)
-        return True
 
 
 def closed(  # noqa: PLR0913  # a part is made of all of it

@@ -5,11 +5,14 @@ from typing import Final
 
 from services.planner.mending import Debt
 from shared.flow.cap import whose
+from shared.flow.identity import attempt_of
 from shared.flow.record import Owed, Part
 from shared.flow.send import Send
 from shared.flow.verdict import Fate
 from shared.store.connection import Store
 
+TOGETHER: Final = 50
+"""Retries whose records are read at once: each lists up to a chunk of devices."""
 UNSENT: Final = frozenset({Fate.CANCELLED, Fate.EXPIRED})
 
 
@@ -17,12 +20,16 @@ async def give_back(store: Store, send: Send, debts: Iterable[Debt]) -> None:
     """Of those that have a closing record by now and were certainly not sent; may be repeated."""
     if send.cap is None:
         return
-    by_parent = {debt: debt.parent for debt in debts}
-    parts = await store.records.parts([*by_parent.values(), *(debt.member for debt in by_parent)])
-    for debt, parent in by_parent.items():
-        owed = _owed(parts.get(parent), debt.step)
-        if owed is not None and _unsent(parts.get(debt.member)):
-            await _of(store, send, parts[parent].variant, owed)
+    left = list(debts)
+    for start in range(0, len(left), TOGETHER):
+        some = left[start : start + TOGETHER]
+        parts = await store.records.parts({one for debt in some for one in (debt.parent, debt.member)})
+        for debt in some:
+            owed = _owed(parts.get(debt.parent), debt.step)
+            if owed is None or owed.holds >= attempt_of(debt.parent):  # it only ever waited: it never took a place
+                continue
+            if _unsent(parts.get(debt.member)):
+                await _of(store, send, parts[debt.parent].variant, owed)
 
 
 async def _of(store: Store, send: Send, variant: str, owed: Owed) -> None:

@@ -12,6 +12,7 @@ from services.reporter.again import again_and_again
 from services.reporter.nameless import Nobody, filter_without, without
 from shared.bus.errors import BusError
 from shared.flow.receipt import DEVICE
+from shared.flow.send import Send
 from shared.runtime.clock import Time
 from shared.runtime.life import Life
 from shared.store.connection import Store
@@ -77,11 +78,18 @@ class Erasing:
         before = None
         while page := await self.store.sends.latest(app, PAGE, before):
             for send in page:
-                left = without(send, names, nobody)
-                if left is not None:
-                    await self.store.sends.rewrite(left)
+                await self._send(send, names, nobody)
             before = (page[-1].accepted_at, page[-1].key)
             await self._mine()
+
+    async def _send(self, send: Send, names: set[str], nobody: Nobody) -> None:
+        """As often as it is replaced meanwhile: an older revision is never put in the place of a newer one."""
+        found: Send | None = send
+        while found is not None and not found.purged:
+            left = without(found, names, nobody)
+            if left is None or await self.store.sends.rewrite(left):
+                return
+            found = await self.store.sends.get(send.key)
 
     async def _segments(self, app: str, names: set[str], nobody: Nobody) -> None:
         for segment in await self.store.segments.all(app):

@@ -12,6 +12,7 @@ QUEUE: Final = "queue"
 DEATHS: Final = "x-death"
 KEPT: Final = 32
 LONGEST: Final = 1024
+"""Bytes, not characters: of those 32 times 1,024 are a whole frame (128 KiB)."""
 OF_DEATH: Final = frozenset({REASON, QUEUE, SENT_AT, "send"})
 """Headers that a message had not when it was alive; nor those that the broker writes (`x-…`)."""
 
@@ -55,7 +56,8 @@ def kept(headers: Mapping[str, object]) -> dict[str, str | int]:
     short = {
         name: value
         for name, value in headers.items()
-        if (isinstance(value, str) and len(value) <= LONGEST) or (isinstance(value, int) and abs(value) < 2**63)
+        if (isinstance(value, str) and len(value.encode(errors="replace")) <= LONGEST)
+        or (isinstance(value, int) and abs(value) < 2**63)
     }
     return dict(list(short.items())[:KEPT])
 

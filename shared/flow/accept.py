@@ -110,7 +110,8 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
         lists={name: tuple(map(len, parts(values))) for name, values in lists.items()},
         stale_before=_stale_before(request, terms.rules, begins or now),
         opt_in=request.category is not None and request.category in terms.rules.opt_in,
-        cap=None if request.critical else terms.rules.caps.get(request.category or ""),
+        # of a topic or channel nobody knows the users: it is no recipient that could have had enough
+        cap=None if request.critical or audience.provider_kept else terms.rules.caps.get(request.category or ""),
         problems=tuple(problems),
     )
 

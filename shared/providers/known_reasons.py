@@ -8,8 +8,9 @@ from shared.providers.registry import provider
 OTHER: Final = "other"
 OURS: Final = frozenset(
     {
-        "", "answer_awaited", "dropped", "excluded", "gone", "missed", "not_opted_in", "opted_out", "poison",
-        "quiet_hours", "reassigned", "rendering", "stale", "unknown_outcome", "variant_deleted", "zone_passed",
+        "", "answer_awaited", "capped", "dropped", "excluded", "gone", "missed", "not_opted_in", "opted_out",
+        "poison", "quiet_hours", "reassigned", "rendering", "stale", "unknown_outcome", "variant_deleted",
+        "zone_passed",
     }
 )  # fmt: skip
 """Of notifications that were not sent, or given up."""

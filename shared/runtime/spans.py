@@ -125,13 +125,17 @@ def _named(send: str) -> dict[str, str]:
     return {"carillon.app": app, "carillon.send": id_}
 
 
+MOST_STATE: Final = 256
+"""Characters of a `tracestate` that go on: a hundred of them have to fit into one frame of the broker's."""
+
+
 def _trace(span: Span) -> Trace | None:
     if not span.get_span_context().trace_flags.sampled:
         return None
     carrier: dict[str, str] = {}
     W3C.inject(carrier, set_span_in_context(span, Context()))
     state = carrier.get("tracestate")
-    return f"{carrier['traceparent']} {state}" if state else carrier["traceparent"]
+    return f"{carrier['traceparent']} {state}" if state and len(state) <= MOST_STATE else carrier["traceparent"]
 
 
 def _context(trace: Trace) -> Context:

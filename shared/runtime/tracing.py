@@ -18,6 +18,8 @@ from shared.runtime.settings import SettingsError
 
 TRACES: Final = "carillon-traces"
 """Header: a JSON object, for each sampled send that the message is about its trace."""
+LONGEST: Final = 64_000
+"""Bytes of that header. Headers are one frame, and over one of more than 128 KiB the broker ends the connection."""
 EXPORTER: Final = "OTEL_TRACES_EXPORTER"
 DISABLED: Final = "OTEL_SDK_DISABLED"
 PROTOCOL: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -91,7 +93,8 @@ def carried() -> Traces:
 def header(traces: Traces | None = None) -> dict[str, str | int] | None:
     """The header that names these traces, or those of what this task is at."""
     known = _carried.get() if traces is None else traces
-    return {TRACES: json.dumps(dict(known), separators=(",", ":"))} if known else None
+    text = json.dumps(dict(known), separators=(",", ":")) if known else ""
+    return {TRACES: text} if 0 < len(text) <= LONGEST else None
 
 
 def brought(headers: Iterable[Mapping[str, object]]) -> dict[str, Trace]:

@@ -81,10 +81,11 @@ class Sends:
         sends = [_readable({**one, "_id": str(one["_id"])}) for one in await found.limit(limit).to_list(None)]
         return [send for send in sends if send is not None]
 
-    async def rewrite(self, send: Send) -> None:
-        """The same send, which names somebody no more; not if it was purged meanwhile."""
+    async def rewrite(self, send: Send) -> bool:
+        """The same send, which names somebody no more; False: it was purged or replaced since it was read."""
         body = send.model_dump_json(exclude_defaults=True).encode()
-        await self._sends.update_one({"_id": send.key, "purged": {"$ne": True}}, {"$set": {"body": body}})
+        where = {"_id": send.key, "purged": {"$ne": True}, "revision": send.revision or {"$in": [0, None]}}
+        return (await self._sends.update_one(where, {"$set": {"body": body}})).matched_count == 1
 
     async def purge(self, send: Send) -> None:
         """Puts what is left of a send in its place."""

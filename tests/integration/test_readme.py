@@ -68,7 +68,7 @@ def test_the_api_and_the_amqp_door_by_example(stack: Stack, checkout: Path) -> N
     shown, app = typed(script, checkout)
     assert '"planned": 2' in shown
     assert '"delivered": 2' in shown
-    assert shown.rstrip().endswith('"finished"')
+    assert '"finished"' in shown
 
     (program,) = blocks("The AMQP door", "python")
     done = subprocess.run(

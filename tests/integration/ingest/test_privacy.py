@@ -67,3 +67,12 @@ def test_a_message_carries_its_sends_id_only_where_that_was_asked_for() -> None:
     assert plain.told("s1") is plain.message
     told = plain.model_copy(update={"interactions": True}).told("s1")
     assert told.data == {"a": "b", SEND_KEY: "s1"}
+
+
+async def test_a_user_may_be_called_as_he_likes(tenant: Tenant) -> None:
+    await tenant.register(token="ab" * 32, user="tenant/ada")
+    answer = await tenant.get("/v1/users/tenant%2Fada/export")
+    assert answer.status_code == 200
+    assert '"tenant/ada"' in answer.text
+    erased = await tenant.http.delete("/v1/users/tenant%2Fada", headers=bearer(tenant.app_secret))
+    assert erased.status_code == 202

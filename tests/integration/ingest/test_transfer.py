@@ -121,6 +121,24 @@ async def test_many_lines_come_as_a_stream_and_leave_as_one(tenant: Tenant, stor
     assert stored["devices"].count_documents({"app": tenant.id, "facets": "t:x"}) == 9000
 
 
+async def test_a_line_too_long_ends_it_and_what_came_before_is_imported(tenant: Tenant, stored: Database) -> None:
+    known = [json.dumps({"variant": tenant.fcm, "token": f"early{n}"}).encode() for n in range(3)]
+    answer = await sent(tenant, b"\n".join([*known, b"x" * (LONGEST + 1), b"{}"]))
+    assert answer.status_code == 413
+    assert stored["devices"].count_documents({"app": tenant.id}) == 3
+
+
+async def test_moments_beyond_the_calendar_are_refused_by_their_line(tenant: Tenant) -> None:
+    line = {"variant": tenant.fcm, "token": "old", "registered_at": "0001-01-01T00:00:00+01:00"}
+    found = await imported(tenant, line, {"variant": tenant.fcm, "token": "new"})
+    assert counts(found) == (1, 0, 1)
+    assert found["errors"][0]["errors"][0]["pointer"] == "/registered_at"
+    for path in ("/v1/apps/{}/report?first=9999-12-31", "/v1/apps/{}/hygiene/report?last=0001-01-03"):
+        assert (await tenant.get(path.format(tenant.id))).status_code == 422
+    after = f"999999999999999-{'0' * 24}"
+    assert (await tenant.get(f"/v1/apps/{tenant.id}/hygiene/retired?after={after}")).status_code == 422
+
+
 async def test_more_refusals_than_are_listed_are_counted(tenant: Tenant) -> None:
     found = await imported(tenant, *[b"[]"] * 1500)
     assert (found["refused"], len(found["errors"]), found["errors"][-1]["line"]) == (1500, 1000, 1000)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from shared.bus.dead import dead_letter
+from shared.bus.dead import dead_letter, kept
 from shared.bus.incoming import SENT_AT, Incoming, Settlement
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
@@ -43,3 +43,9 @@ def test_of_what_the_broker_moved_the_last_death_counts() -> None:
 def test_the_key_is_the_queue_where_nothing_else_says_it() -> None:
     found = dead_letter(incoming({}, "results.now"))
     assert (found.queue, found.reason) == ("results.now", "unknown")
+
+
+def test_what_goes_along_fits_into_a_frame_in_bytes() -> None:
+    wide = {f"h{n}": "😀" * 1000 for n in range(40)}
+    assert kept(wide) == {}
+    assert len(kept({f"h{n}": "x" * 1024 for n in range(40)})) == 32

@@ -123,3 +123,8 @@ def test_when_it_goes_out_is_typed_in_short() -> None:
     for wrong in ("1.5", "%", "few"):
         with pytest.raises(CommandError, match="--canary"):
             canary(wrong)
+
+
+def test_zero_is_said() -> None:
+    with pytest.raises(CommandError, match="per_minute"):
+        composed({"title": "t"}, {"everyone": True}, per_minute=0)

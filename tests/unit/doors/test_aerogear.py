@@ -290,6 +290,14 @@ def test_a_file_is_found_in_a_form() -> None:
         assert file_of(body, content_type, name) is None
 
 
+def test_a_form_that_would_take_long_to_read_is_none() -> None:
+    part = b'--edge\r\nContent-Disposition: form-data; x="%s\r\n\r\n1\r\n'
+    for hostile in (part % (b";" * 1_000_000), (part % b'"') * 1000):
+        assert file_of(hostile + b"--edge--", "multipart/form-data; boundary=edge", "file") is None
+    for strange in ("boundary*=idna''x", "boundary*=utf-7''%2B2AA-", "boundary=" + "x" * 10_000):
+        assert file_of(b"--x\r\n\r\n", f"multipart/form-data; {strange}", "file") is None
+
+
 def test_the_page_has_every_field(pytestconfig: pytest.Config) -> None:
     page = (pytestconfig.rootpath / "docs" / "aerogear.md").read_text("utf-8")
     models: tuple[type[BaseModel], ...] = (Wanted, Apns, Windows, Criteria, Config, Installation, Imported)

@@ -174,6 +174,14 @@ def under_message(problem: Problem) -> Problem:
     return Problem(pointer=f"/message{problem.pointer}", detail=problem.detail)
 
 
+@pytest.mark.parametrize("target", [{"userIds": []}, {"deviceIds": [], "tagNames": []}])
+def test_a_list_of_nobody_is_not_everybody(target: Json) -> None:
+    wanted = PushMessage.model_validate({"message": {"alert": "x"}, "target": target})
+    found = send_of(wanted, "m-1", [APNS, FCM])
+    assert isinstance(found, Problem)
+    assert found.pointer == f"/target/{next(iter(target))}"
+
+
 def test_a_page_names_its_neighbours() -> None:
     first = Page(size=10).info("/x", 10, 25)
     assert (first.next, first.previous) == ("/x?offset=10&size=10", "")

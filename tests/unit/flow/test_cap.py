@@ -121,3 +121,10 @@ def test_a_cap_that_means_nothing_is_refused(cap: dict[str, int]) -> None:
         Rules.model_validate({"caps": {"ads": cap}})
     with pytest.raises(ValidationError):
         Rules.model_validate({"caps": {"no such name": {"most": 1, "per": 60}}})
+
+
+@pytest.mark.parametrize("kept", [{"topic": "news"}, {"condition": "'a' in topics"}, {"channel": "AAAA"}])
+def test_no_cap_holds_for_whom_only_the_provider_knows(kept: dict[str, str]) -> None:
+    request = SendRequest.model_validate({"audience": kept, "message": {"title": "Ding"}, "category": "ads"})
+    terms = Terms(Rules.model_validate({"caps": {"ads": {"most": 1, "per": 60}}}))
+    assert accept(request, "a1", "a1.send0001", VARIANTS, NOW, check=lambda *_: (), terms=terms).cap is None

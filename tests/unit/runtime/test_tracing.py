@@ -71,3 +71,8 @@ def test_headers_of_several_messages_are_taken_together() -> None:
 
 def test_without_sampled_sends_headers_are_not_even_read() -> None:
     assert traced.chunks([], [{TRACES: "{"}], again=False) == []
+
+
+def test_a_header_stays_within_a_frame_whatever_callers_put_into_their_trace() -> None:
+    assert header({f"a.{n}": f"{TRACE} s={'x' * 8000}" for n in range(100)}) is None
+    assert header({f"a.{n}": f"{TRACE} s={'x' * 200}" for n in range(100)}) is not None

@@ -87,10 +87,15 @@ class Imported(Described):
     enabled: bool | None = True
 
 
+MOST: Final = 100_000
+"""Installations of one file: each becomes an object of its own."""
+
+
 class ImportedFile(RootModel[tuple[Imported, ...]]):
     """The file that is posted to `/rest/registry/device/importer`."""
 
     model_config = ConfigDict(frozen=True)
+    root: Annotated[tuple[Imported, ...], Field(max_length=MOST)]
 
 
 class Category(Travelling):

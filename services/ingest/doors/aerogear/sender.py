@@ -10,10 +10,11 @@ from services.ingest.desk import Desk
 from services.ingest.doors.aerogear.credentials import check_sender
 from services.ingest.doors.aerogear.mapping import placed, send_of
 from services.ingest.doors.aerogear.request import EmptyAnswer, UnifiedPush, UnifiedPushes
-from services.ingest.problems import Refused, invalid
+from services.ingest.problems import Refused, invalid, outcome_unknown
 from services.ingest.sends import place
 from shared.flow.identity import new_send_id
 from shared.flow.send import Problem, SendRequest
+from shared.store.errors import StoreAway
 
 AT_ONCE: Final = 200
 """Messages of a batch that are worked at the same time: two groups of the group commit."""
@@ -50,7 +51,18 @@ async def send_batch(desk: Desk, call: Call) -> Reply:
         wrong += found
     if wrong:
         raise invalid(wrong)
-    await _each(members, lambda one: place(desk, call.app, one[2], SMALL_BODY, one[1]))
+    stored: list[str] = []
+
+    async def keep(one: Numbered) -> None:
+        await place(desk, call.app, one[2], SMALL_BODY, one[1])
+        stored.append(one[1])
+
+    try:
+        await _each(members, keep)
+    except (Refused, StoreAway) as error:
+        if not stored:
+            raise
+        raise outcome_unknown(stored[0]) from error  # some are stored: an `Idempotency-Key` stays theirs
     return Reply(HTTPStatus.ACCEPTED, EmptyAnswer())
 
 

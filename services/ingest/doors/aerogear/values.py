@@ -2,8 +2,10 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
+
+from shared.flow.audience import NAMED_MAX
 
 _FLAGS: Final = {"true": True, "false": False, "": False, "1": True, "0": False}
 
@@ -60,6 +62,7 @@ Whole = Annotated[
 ]
 Texts = Annotated[
     tuple[str, ...],
+    Field(max_length=NAMED_MAX),
     BeforeValidator(_several),
     WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]}),
 ]

@@ -65,7 +65,10 @@ def placed(problem: Problem) -> Problem:
 
 
 def _two_targets(target: Target) -> Problem | None:
-    named = [name for name, value in target.model_dump(by_alias=True).items() if value]
+    said = {name: value for name, value in target.model_dump(by_alias=True).items() if value is not None}
+    named = [name for name, value in said.items() if value]
+    if said and not named:
+        return Problem(pointer=f"/target/{next(iter(said))}", detail="names nobody; leave it out for everyone")
     if len(named) <= 1:
         return None
     return Problem(pointer="/target", detail=f"one target at a time, not {' and '.join(named)}")
