@@ -65,6 +65,32 @@ IOS: list[tuple[Json, Json]] = [
     ),
     ({"message": "x", "mutable_content": True}, {"aps": {"alert": {"body": "x"}, "mutable-content": 1}}),
     ({"content_available": True}, {"aps": {"content-available": 1}}),
+    ({"message": "x", "thread-id": "t"}, {"aps": {"alert": {"body": "x"}, "thread-id": "t"}}),
+    ({"message": "x", "url-args": ["a"]}, {"aps": {"alert": {"body": "x"}, "url-args": ["a"]}}),
+    (
+        {"message": "x", "interruption_level": "passive"},
+        {"aps": {"alert": {"body": "x"}, "interruption-level": "passive"}},
+    ),
+    ({"message": "x", "dismissal-date": 0, "stale-date": 0}, {"aps": {"alert": {"body": "x"}}}),
+    (
+        {
+            "push_type": "liveactivity",
+            "event": "update",
+            "timestamp": 1_900_000_000,
+            "stale-date": 1_900_000_001,
+            "dismissal-date": 1_900_000_002,
+            "content-state": {"home": 1},
+        },
+        {
+            "aps": {
+                "event": "update",
+                "timestamp": 1_900_000_000,
+                "stale-date": 1_900_000_001,
+                "dismissal-date": 1_900_000_002,
+                "content-state": {"home": 1},
+            }
+        },
+    ),
     ({"message": "x", "data": {"k": "v", "n": 2}}, {"aps": {"alert": {"body": "x"}}, "k": "v", "n": 2}),
     (
         {"alert": {"title": "t", "body": "b", "subtitle": "s", "action-loc-key": "P", "loc-args": ["a"]}},
@@ -89,6 +115,7 @@ IOS_HEADERS: list[tuple[Json, tuple[str, str]]] = [
     ({"priority": "normal"}, ("apns-priority", "5")),
     ({"priority": "high"}, ("apns-priority", "10")),
     ({"push_type": "alert"}, ("apns-push-type", "alert")),
+    ({"collapse_id": "c"}, ("apns-collapse-id", "c")),
     ({"expiration": int(NOW.timestamp()) + 60}, ("apns-expiration", str(int(NOW.timestamp()) + 60))),
     ({"topic": f"{TOPIC}.complication", "push_type": "complication"}, ("apns-topic", f"{TOPIC}.complication")),
 ]

@@ -59,14 +59,22 @@ def _ios(one: Notification) -> Json:
         **{
             "content-available": (one.content_available and 1) or None,
             "mutable-content": (one.mutable_content and 1) or None,
+            "url-args": list(one.url_args or ()) or None,
+            "interruption-level": one.interruption_level or None,
+            "content-state": one.content_state,
+            "stale-date": one.stale_date or None,
+            "dismissal-date": one.dismissal_date or None,
+            "event": one.event or None,
+            "timestamp": one.timestamp or None,
         },
     )
     block = _given(
         aps=aps or None, payload=one.data or None, push_type=one.push_type, expiration=one.expiration,
-        topic=one.topic or None,
+        topic=one.topic or None, collapse_id=one.collapse_id or None,
     )  # fmt: skip
     return _given(
         title=one.title, body=one.message, priority=one.priority, badge=one.badge, category=one.category,
+        thread=one.thread_id or None,
         sound=one.sound if isinstance(one.sound, str) and one.sound else None, apns=block or None,
     )  # fmt: skip
 

@@ -48,6 +48,8 @@ class Alert(Travelling):
     launch_image: str | None = None
     loc_args: tuple[str, ...] | None = None
     loc_key: str | None = None
+    summary_arg: str | None = None
+    summary_arg_count: Annotated[int, Field(ge=0)] | None = None
     title_loc_args: tuple[str, ...] | None = None
     title_loc_key: str | None = None
 
@@ -58,6 +60,10 @@ class Sound(Travelling):
     critical: Annotated[int, Field(ge=0, le=1)] | None = None
     name: str | None = None
     volume: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+Moment = Annotated[int, Field(ge=0, le=2**53)]
+"""0 says nothing, as there: its own client always writes one."""
 
 
 class Notification(Travelling):
@@ -83,6 +89,15 @@ class Notification(Travelling):
     badge: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(default=None, description="iOS")
     category: str | None = Field(default=None, description="iOS")
     alert: Alert | None = Field(default=None, description="iOS")
+    collapse_id: str | None = Field(default=None, description="iOS")
+    thread_id: str | None = Field(default=None, alias="thread-id", description="iOS")
+    url_args: tuple[str, ...] | None = Field(default=None, alias="url-args", description="iOS")
+    interruption_level: str | None = Field(default=None, description="iOS")
+    content_state: dict[str, JsonValue] | None = Field(default=None, alias="content-state", description="iOS")
+    stale_date: Moment | None = Field(default=None, alias="stale-date", description="iOS: a UNIX time")
+    dismissal_date: Moment | None = Field(default=None, alias="dismissal-date", description="iOS: a UNIX time")
+    event: str | None = Field(default=None, description="iOS: of a Live Activity")
+    timestamp: Moment | None = Field(default=None, description="iOS: a UNIX time")
     mutable_content: bool = Field(default=False, description="iOS")
     name: str | None = Field(default=None, description="iOS: of the sound")
     volume: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="iOS: of the sound")
