@@ -25,6 +25,8 @@ FAULTS: Extra = {
     "planner": {"CHUNK_SIZE": "20"},
     "delivery-apns": {"LEASE_SECONDS": "2"},
     "delivery-fcm": {"LEASE_SECONDS": "2"},
+    "ingest": HERE,
+    "reporter": HERE,
 }
 
 
