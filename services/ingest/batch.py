@@ -1,6 +1,5 @@
 """A backend says up to 1,000 things at once: independent sends, each with its own outcome."""
 
-import asyncio
 import json
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,13 +12,12 @@ from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
 from services.ingest.problems import ProblemDocument
 from services.ingest.sends import SendAccepted, SendValid, place
+from services.ingest.several import each
 from shared.flow.identity import new_send_id
 from shared.flow.model import Travelling
 from shared.flow.send import SendRequest
 
 MOST: Final = 1000
-AT_ONCE: Final = 200
-"""Members that are worked at the same time: two groups of the group commit."""
 
 
 class Batch(Travelling):
@@ -47,13 +45,8 @@ class BatchDone(Travelling):
 async def post(desk: Desk, call: Call) -> Reply:
     """Accepts what is good of a batch."""
     batch: Batch = call.body
-    room = asyncio.Semaphore(AT_ONCE)
-    ids = [new_send_id(call.bits, call.at) for _ in batch.sends]
-    async with asyncio.TaskGroup() as tasks:
-        work = [
-            tasks.create_task(_one(desk, call.app, raw, id_, room)) for raw, id_ in zip(batch.sends, ids, strict=True)
-        ]
-    results = tuple(task.result() for task in work)
+    members = [(raw, new_send_id(call.bits, call.at)) for raw in batch.sends]
+    results = tuple(await each(members, lambda one: _one(desk, call.app, *one)))
     accepted = sum(one.status == HTTPStatus.ACCEPTED for one in results)
     refused = sum(one.problem is not None for one in results)
     return Reply(
@@ -61,16 +54,15 @@ async def post(desk: Desk, call: Call) -> Reply:
     )
 
 
-async def _one(desk: Desk, app: str, raw: dict[str, Any], id_: str, room: asyncio.Semaphore) -> Outcome:
-    async with room:
-        try:
-            text = json.dumps(raw).encode()
-            request = parsed(SendRequest, text)
-            assert isinstance(request, SendRequest)  # noqa: S101  # it is parsed as one
-            done = await place(desk, app, request, len(text), id_)
-        except Exception as error:  # noqa: BLE001  # each is one member's; what nobody foresaw is logged
-            problem = refusal_of(error).document
-            return Outcome(status=problem.status, problem=problem)
+async def _one(desk: Desk, app: str, raw: dict[str, Any], id_: str) -> Outcome:
+    try:
+        text = json.dumps(raw).encode()
+        request = parsed(SendRequest, text)
+        assert isinstance(request, SendRequest)  # noqa: S101  # it is parsed as one
+        done = await place(desk, app, request, len(text), id_)
+    except Exception as error:  # noqa: BLE001  # each is one member's; what nobody foresaw is logged
+        problem = refusal_of(error).document
+        return Outcome(status=problem.status, problem=problem)
     return Outcome(status=HTTPStatus.ACCEPTED if isinstance(done, SendAccepted) else HTTPStatus.OK, send=done)
 
 

@@ -91,6 +91,10 @@ class Endpoint:
     """All that is random in what it makes comes from `Call.bits`: worked twice with the same key, it makes it once."""
     basic: bool = False
     """The key may also come as the password of HTTP Basic: what its senders can be told without a change."""
+    asked_by: tuple[str, ...] = ()
+    """Headers that say what is asked, beside path and body: with an `Idempotency-Key` they have to be the same, too. Of
+    `authorization` it is the user of HTTP Basic.
+    """
     body_limit: int = SMALL_BODY
     form: str = ""
     """It also takes its body as the file of this name in a form (RFC 7578)."""

@@ -13,10 +13,11 @@ import structlog
 from services.ingest.admin_key import admin_key
 from services.ingest.admission import Admission
 from services.ingest.announce import Announcer
-from services.ingest.app import Entrance, make_app
+from services.ingest.app import make_app
 from services.ingest.commit import open_commit
 from services.ingest.desk import Desk
 from services.ingest.doors.ibm.routes import routes as ibm_routes
+from services.ingest.entrance import Entrance
 from services.ingest.keys import Keys
 from services.ingest.live import open_live
 from services.ingest.once import Once

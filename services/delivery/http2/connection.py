@@ -15,7 +15,8 @@ from services.delivery.http2.answers import GOOD, JSON_STARTS, Answers
 from services.delivery.http2.batch import Batch
 from services.delivery.http2.frames import ErrorCode, Violation, code_name
 from services.delivery.http2.header_block import OK_BLOCK
-from services.delivery.http2.limit import FIRST, KEPT_FOR_NOW, RAMP, News
+from services.delivery.http2.limit import FIRST, KEPT_FOR_NOW, RAMP
+from services.delivery.http2.news import News
 from services.delivery.http2.outbound import Outbound
 from services.delivery.http2.peer import Peer
 from services.delivery.http2.streams import Streams

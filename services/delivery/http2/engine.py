@@ -11,10 +11,10 @@ from typing import Any, Final
 from services.delivery.http2.batch import Batch
 from services.delivery.http2.dialing import Dialer
 from services.delivery.http2.leaving import MOST, Waiting, parted
-from services.delivery.http2.limit import Unwatched, Watch
 from services.delivery.http2.pool import Pool, Wiring
 from services.delivery.http2.proxy import proxies
 from services.delivery.http2.turns import Turns
+from services.delivery.http2.watch import Unwatched, Watch
 from services.delivery.transport.contract import REQUEST_TIMEOUT, Parcel, Results
 from shared.providers.contract import Origin
 

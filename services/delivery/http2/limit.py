@@ -7,10 +7,9 @@ every span are seconds; `scale` divides the spans (rehearsals).
                        most  ─▶ half, and no more than a recovering route is trusted with
 """
 
-from collections import deque
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
+from services.delivery.http2.news import ENOUGH, News, Silences
 from shared.flow.lane import Lane
 
 RAMP: Final = 60.0
@@ -23,8 +22,6 @@ IDLE: Final = 60.0
 """A route that carried nothing for so long begins anew."""
 WINDOW: Final = 1.0
 """What is judged together."""
-ENOUGH: Final = 20
-"""Requests that must have ended for a window with trouble to be judged; it lasts longer until there are as many."""
 FEW: Final = 0.05
 MOST: Final = 0.5
 """Shares of a window that were answered 429 or 5xx, or not at all. A black hole of 1 % is no reason to slow down."""
@@ -37,114 +34,8 @@ SECONDS_SLOWER: Final = 0.5
 """Slow is what is both so many times the usual, and so much above it: less is what a busy moment makes."""
 USUAL_WITHIN: Final = 60.0
 """What lasts is usual after about so long; what is quicker is at once. Real time, as latency is."""
-LATELY: Final = 60.0
-"""Twice as long as a request may take. Real time."""
 KEPT_FOR_NOW: Final = 10
 """One place of so many, and at least one, is kept for the lane `now`."""
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What came of requests since somebody last asked. `late`: without an answer when their time was up."""
-
-    ended: int = 0
-    refused: int = 0
-    late: int = 0
-    answered: int = 0
-    waited: float = 0.0
-    """Seconds, summed over those that were answered 200."""
-
-    @property
-    def troubled(self) -> int:
-        """Those that speak against the route."""
-        return self.refused + self.late
-
-    def and_(self, other: "News") -> "News":
-        """Both together."""
-        return News(
-            self.ended + other.ended, self.refused + other.refused, self.late + other.late,
-            self.answered + other.answered, self.waited + other.waited,
-        )  # fmt: skip
-
-    def less(self, other: "News") -> "News":
-        """What is new since the other."""
-        return News(
-            self.ended - other.ended, self.refused - other.refused, self.late - other.late,
-            self.answered - other.answered, self.waited - other.waited,
-        )  # fmt: skip
-
-
-class Silences:
-    """Requests whose time was up, as a share of all that ended lately.
-
-    They were written long before, all at once maybe: so they are compared with twice the time that a request has.
-    """
-
-    def __init__(self) -> None:
-        self._windows: deque[tuple[float, int, int]] = deque()
-        self._ended = self._late = 0
-
-    def add(self, ended: int, late: int, now: float) -> None:
-        """One window more."""
-        if ended:
-            self._windows.append((now, ended, late))
-            self._ended, self._late = self._ended + ended, self._late + late
-        while self._windows and now - self._windows[0][0] > LATELY:
-            _, ended, late = self._windows.popleft()
-            self._ended, self._late = self._ended - ended, self._late - late
-
-    @property
-    def share(self) -> float:
-        """0 as long as too few have ended to say."""
-        return self._late / self._ended if self._ended >= ENOUGH else 0.0
-
-    def forgive(self) -> None:
-        """The limit was lowered for these."""
-        self._windows = deque((at, ended, 0) for at, ended, _ in self._windows)
-        self._late = 0
-
-
-class Watch(Protocol):
-    """Who is told how the limits and connections of all routes fare."""
-
-    def lowered(self, why: str) -> None:
-        """One was."""
-        ...
-
-    def lowest(self, limit: int | None) -> None:
-        """The lowest of those in use; None if no route is."""
-        ...
-
-    def connected(self, *, fine: bool) -> None:
-        """A connection was tried."""
-        ...
-
-    def goaway(self, code: str) -> None:
-        """A peer asked us to leave a connection."""
-        ...
-
-    def open(self, connections: int, in_use: int, allowed: int) -> None:
-        """How many connections are open, the requests on them, and how many they would carry."""
-        ...
-
-
-class Unwatched:
-    """For engines that nobody looks at."""
-
-    def lowered(self, why: str) -> None:
-        """Nobody wants to know."""
-
-    def lowest(self, limit: int | None) -> None:
-        """Nobody wants to know."""
-
-    def connected(self, *, fine: bool) -> None:
-        """Nobody wants to know."""
-
-    def goaway(self, code: str) -> None:
-        """Nobody wants to know."""
-
-    def open(self, connections: int, in_use: int, allowed: int) -> None:
-        """Nobody wants to know."""
 
 
 class Limit:

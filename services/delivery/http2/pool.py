@@ -18,9 +18,10 @@ from services.delivery.http2.backoff import Backoff
 from services.delivery.http2.batch import Batch
 from services.delivery.http2.connection import Connection
 from services.delivery.http2.dialing import Dialer, trouble_of
-from services.delivery.http2.limit import RAMP, Limit, Watch
+from services.delivery.http2.limit import RAMP, Limit
 from services.delivery.http2.protocol import OVERHEAD, Link
 from services.delivery.http2.turns import Turns
+from services.delivery.http2.watch import Watch
 from shared.flow.lane import Lane
 from shared.flow.verdict import ConnectionTrouble, NotProcessed
 from shared.providers.contract import Origin

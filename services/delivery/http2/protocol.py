@@ -8,7 +8,7 @@ import structlog
 
 from services.delivery.http2.connection import Connection
 from services.delivery.http2.dialing import speaks_h2
-from services.delivery.http2.limit import News
+from services.delivery.http2.news import News
 from shared.flow.lane import Lane
 
 UNSENT: Final = 128 * 1024

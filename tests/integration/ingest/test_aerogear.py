@@ -194,3 +194,16 @@ async def test_scripts_in_a_web_view_may_ask_the_devices_paths(idle: Tenant) -> 
     answer = await idle.http.post(DEVICE, json={}, auth=app(idle))
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-origin" not in (await idle.get("/v1/sends")).headers
+
+
+async def test_one_idempotency_key_is_of_one_variant_and_one_old_token(tenant: Tenant) -> None:
+    said, key = {"deviceToken": "ab" * 32}, {"Idempotency-Key": "k-1"}
+
+    async def asked(variant: str, **headers: str) -> httpx.Response:
+        return await tenant.http.post(DEVICE, json=said, auth=app(tenant, variant), headers=key | headers)
+
+    first, again = await asked(tenant.apns), await asked(tenant.apns)
+    assert (first.status_code, again.headers.get("idempotent-replayed")) == (200, "true")
+    assert again.json() == first.json()
+    assert (await asked(tenant.fcm)).status_code == 409
+    assert (await asked(tenant.apns, **{"x-ag-old-token": "cd" * 32})).status_code == 409

@@ -27,6 +27,7 @@ ENDPOINTS: Final = (
         "POST", DEVICE, registry.register, APP,
         "As AeroGear has it: register a device, or register it again; the user is the variant's id",
         {HTTPStatus.OK: Registered}, request=Installation, drawn=True, basic=True, invalid=HTTPStatus.BAD_REQUEST,
+        asked_by=("authorization", registry.OLD_TOKEN),
     ),
     Endpoint(
         "DELETE", f"{DEVICE}/{{token}}", registry.unregister, APP, "As AeroGear has it: remove a device, by its token",
@@ -36,7 +37,7 @@ ENDPOINTS: Final = (
         "POST", f"{DEVICE}/importer", registry.bring, APP,
         "As AeroGear has it: register devices that are not known yet; all of the file, or none",
         {HTTPStatus.OK: EmptyAnswer}, request=ImportedFile, drawn=True, basic=True, invalid=HTTPStatus.BAD_REQUEST,
-        body_limit=LARGE_BODY, form="file",
+        body_limit=LARGE_BODY, form="file", asked_by=("authorization",),
     ),
     Endpoint(
         "PUT", f"{DEVICE}/pushMessage/{{message}}", opened.opened, APP,

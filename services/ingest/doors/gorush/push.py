@@ -7,11 +7,11 @@ from services.ingest.call import SMALL_BODY, Call, Reply
 from services.ingest.desk import Desk
 from services.ingest.doors.gorush.mapping import send_of
 from services.ingest.doors.gorush.request import Push, Pushed
-from services.ingest.problems import Refused, invalid, outcome_unknown
+from services.ingest.problems import Refused, invalid
 from services.ingest.sends import SendAccepted, place
+from services.ingest.several import stored
 from shared.flow.identity import new_send_id
 from shared.flow.send import Problem, SendRequest
-from shared.store.errors import StoreAway
 
 
 async def push(desk: Desk, call: Call) -> Reply:
@@ -20,14 +20,7 @@ async def push(desk: Desk, call: Call) -> Reply:
     requests = await _read(desk, call.app, wanted)
     await _checked(desk, call, requests)
     ids = [new_send_id(call.bits, call.at) for _ in requests]
-    done = []
-    for request, id_ in zip(requests, ids, strict=True):
-        try:
-            done.append(await place(desk, call.app, request, SMALL_BODY, id_))
-        except (Refused, StoreAway) as error:
-            if not done:
-                raise
-            raise outcome_unknown(id_) from error  # those before are stored: an `Idempotency-Key` stays theirs
+    done = await stored(ids, lambda n: place(desk, call.app, requests[n], SMALL_BODY, ids[n]))
     sends = tuple(one.id for one in done if isinstance(one, SendAccepted))
     return Reply(HTTPStatus.OK, Pushed(counts=sum(len(one.tokens) for one in wanted.notifications), sends=sends))
 

@@ -6,10 +6,10 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.ingest.app import Entrance
 from services.ingest.call import Endpoint
 from services.ingest.doors.ibm import token
 from services.ingest.doors.ibm.refusing import refusal_response
+from services.ingest.entrance import Entrance
 from services.ingest.keys import CHALLENGE, Key
 from services.ingest.problems import Refused, refused
 

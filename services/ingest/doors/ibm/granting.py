@@ -11,10 +11,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from services.ingest.answers import JSON, NO_STORE, response_of
-from services.ingest.app import Entrance
 from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
 from services.ingest.doors.ibm import token
+from services.ingest.entrance import Entrance
 from services.ingest.keys import Key
 from services.ingest.problems import Refused, refused, unavailable
 from services.ingest.sends import RETRY_AFTER

@@ -13,12 +13,12 @@ from services.ingest.doors.ibm.request import PushMessage, PushMessages
 from services.ingest.doors.ibm.sent import Line
 from services.ingest.doors.ibm.variants import named, targets_of
 from services.ingest.doors.ibm.wording import Said, place, when
-from services.ingest.problems import Refused, invalid, outcome_unknown
+from services.ingest.problems import Refused, invalid
 from services.ingest.sends import SendAccepted
 from services.ingest.sends import place as store
+from services.ingest.several import stored
 from shared.flow.identity import new_send_id
 from shared.flow.send import Problem, SendRequest
-from shared.store.errors import StoreAway
 
 
 class Sent(Said):
@@ -48,13 +48,7 @@ async def post_all(desk: Desk, call: Call) -> Reply:
     wanted: PushMessages = call.body
     ids = [new_send_id(call.bits, call.at) for _ in wanted.root]
     requests = await _read_all(desk, call, wanted, ids)
-    for n, (request, id_) in enumerate(zip(requests, ids, strict=True)):
-        try:
-            await _stored(desk, call, request, id_)
-        except (Refused, StoreAway) as error:
-            if n == 0:
-                raise
-            raise outcome_unknown(id_) from error  # those before are stored: an `Idempotency-Key` stays theirs
+    await stored(ids, lambda n: _stored(desk, call, requests[n], ids[n]))
     now = when(call.at or desk.now())
     lines = [
         Line(message_id=id_, created_time=now, href=place(call.app, "messages", id_), alert=one.message.alert)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.delivery.http2.limit import FIRST, RAMP, RECOVERING, SLOW_FLOOR, USUAL_WITHIN, Limit, News, is_slow
+from services.delivery.http2.limit import FIRST, RAMP, RECOVERING, SLOW_FLOOR, USUAL_WITHIN, Limit, is_slow
+from services.delivery.http2.news import News
 from shared.flow.lane import Lane
 
 MOST = 4000
