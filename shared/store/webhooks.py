@@ -2,6 +2,7 @@
 
 {_id, app, url, events: [kinds], failure_rate, secrets: [sealed, newest first], rotated_at, created_at,
  disabled: {at, why} | None}
+and of all apps together, in `revisions`: {_id: "webhooks", n: how often one was made or changed}
 """
 
 import contextlib
@@ -43,6 +44,7 @@ class Webhooks:
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], keyring: Keyring) -> None:
         self._hooks = database["webhooks"]
+        self._revisions = database["revisions"]
         self._keyring = keyring
 
     async def ensure(self) -> None:
@@ -59,7 +61,13 @@ class Webhooks:
             "secrets": [self._sealed(id_, secret)], "created_at": now, "rotated_at": now, "disabled": None,
         }  # fmt: skip
         await self._hooks.insert_one(document)
+        await self._changed()
         return _webhook(document), secret
+
+    async def revision(self) -> int:
+        """Another number whenever a webhook was made or changed: who knows the webhooks of the same one knows them."""
+        found = await self._revisions.find_one({"_id": "webhooks"})
+        return int(found["n"]) if found else 0
 
     async def of_app(self, app: str) -> list[Webhook]:
         """All of an app, oldest first."""
@@ -86,7 +94,12 @@ class Webhooks:
         )
         if found is None:
             raise Missing("the app has no such webhook")
+        await self._changed()
         return _webhook(found)
+
+    async def _changed(self) -> None:
+        """Before whoever asked for it is answered, so that the next event finds it."""
+        await self._revisions.update_one({"_id": "webhooks"}, {"$inc": {"n": 1}}, upsert=True)
 
     async def disable(self, id_: str, why: str, now: datetime) -> None:
         """It is not called any more, until somebody enables it."""

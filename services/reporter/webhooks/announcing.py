@@ -36,13 +36,16 @@ class Announcing:
     told: set[str]
     """Webhooks and events that are owed already, so that the store is not asked at every look; a hint and no more."""
 
-    async def finished(self, reports: Iterable[tuple[str, Report]]) -> None:
+    async def finished(self, reports: Sequence[tuple[str, Report]]) -> None:
         """These sends, by key, have ended."""
-        if not await self.subscribers.any_to(EventKind.SEND_FINISHED):
+        if not reports:
+            return
+        subscribed = await self.subscribers.now()
+        if not subscribed.any_to(EventKind.SEND_FINISHED):
             return
         for key, report in reports:
             app, send = split_send_key(key)
-            hooks = await self.subscribers.to(app, EventKind.SEND_FINISHED)
+            hooks = subscribed.to(app, EventKind.SEND_FINISHED)
             if hooks:
                 data = {"send": send, "report": report.model_dump(mode="json")}
                 await self._put(hooks, f"{send}/finished", EventKind.SEND_FINISHED, data, send)
@@ -54,26 +57,27 @@ class Announcing:
         failures = sum(getattr(total, fate) for fate in FAILURES)
         if not failures or ended < JUDGEABLE:
             return
-        hooks = [
-            one for one in await self.subscribers.to(app, EventKind.SEND_FAILING) if failures / ended > one.failure_rate
-        ]
+        subscribed = await self.subscribers.now()
+        hooks = [one for one in subscribed.to(app, EventKind.SEND_FAILING) if failures / ended > one.failure_rate]
         if hooks:
             data = {"send": send, "rate": round(failures / ended, 6), "failures": failures, "ended": ended}
             await self._once(hooks, f"{send}/failing", EventKind.SEND_FAILING, data, send)
 
     async def retired(self, records: Mapping[str, Sequence[Part]]) -> None:
         """Devices that these records took out of service, by record: it was done before this is called."""
-        if not await self.subscribers.any_to(EventKind.DEVICE_RETIRED):
+        gone = {record: dead(one for one in parts if not one.dry_run) for record, parts in records.items()}
+        if not any(gone.values()):
             return
-        for record, parts in records.items():
-            for (app, variant), findings in dead(one for one in parts if not one.dry_run).items():
-                hooks = await self.subscribers.to(app, EventKind.DEVICE_RETIRED)
+        subscribed = await self.subscribers.now()
+        for record, found in gone.items():
+            for (app, variant), findings in found.items():
+                hooks = subscribed.to(app, EventKind.DEVICE_RETIRED)
                 if hooks:
                     await self._retired(hooks, app, variant, findings, record.split(".", 1)[1])
 
     async def judged(self, app: str, variant: str, findings: Sequence[Finding], at: datetime) -> None:
         """Suspects that were judged and are gone by now."""
-        hooks = await self.subscribers.to(app, EventKind.DEVICE_RETIRED)
+        hooks = (await self.subscribers.now()).to(app, EventKind.DEVICE_RETIRED)
         if hooks and findings:
             await self._retired(hooks, app, variant, findings, f"{variant}/{at.isoformat()}")
 

@@ -38,11 +38,12 @@ class Watching:
 
     async def round(self) -> None:
         """Everything that is in trouble now, for whoever wants to know."""
-        for hook in await self.announcing.subscribers.any_to(EventKind.SEND_PAUSED):
+        subscribed = await self.announcing.subscribers.now()
+        for hook in subscribed.any_to(EventKind.SEND_PAUSED):
             await self._paused(hook)
-        for hook in await self.announcing.subscribers.any_to(EventKind.CREDENTIAL_PROBLEM):
+        for hook in subscribed.any_to(EventKind.CREDENTIAL_PROBLEM):
             await self._parked(hook)
-        for hook in await self.announcing.subscribers.any_to(EventKind.ANOMALY):
+        for hook in subscribed.any_to(EventKind.ANOMALY):
             await self._tripped(hook)
 
     async def _paused(self, hook: Webhook) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.reporter.webhooks.calling import Caller, open_caller
+from services.reporter.webhooks.subscribers import Subscribers
 from services.reporter.webhooks.watching import Watching
 from shared.flow.report import Outcomes, Report
 from shared.flow.webhook import EventKind, networks_of
@@ -58,6 +60,23 @@ async def test_only_who_asked_for_it_is_told_and_only_of_its_own_app(desk: Desk)
         await desk.hook(receiver.url, app="other")
         await desk.announcing.finished([("app.send0001", DONE)])
         assert await desk.pass_(HOUR) == 0
+
+
+async def test_a_webhook_is_told_of_what_happens_right_after_it_was_made_changed_or_enabled(desk: Desk) -> None:
+    desk.announcing = replace(desk.announcing, subscribers=Subscribers(desk.store.webhooks, lambda: 0.0))
+    webhooks, now = desk.store.webhooks, desk.clock.now()
+    async with receiving() as receiver:
+        await desk.announcing.finished([("app.send0001", DONE)])
+        hook, _ = await desk.hook(receiver.url, EventKind.ANOMALY)
+        await desk.announcing.finished([("app.send0002", DONE)])
+        await webhooks.change("app", hook.id, {"events": [EventKind.SEND_FINISHED]})
+        await desk.announcing.finished([("app.send0003", DONE)])
+        await webhooks.change("app", hook.id, {"disabled": {"at": now, "why": "asked for"}})
+        await desk.announcing.finished([("app.send0004", DONE)])
+        await webhooks.change("app", hook.id, {"disabled": None})
+        await desk.announcing.finished([("app.send0005", DONE)])
+        await desk.pass_(HOUR)
+    assert [one["data"]["send"] for one in receiver.told] == ["send0003", "send0005"]
 
 
 async def test_while_it_fails_it_is_tried_for_three_days_and_others_are_not_held_up(desk: Desk) -> None:
