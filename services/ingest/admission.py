@@ -59,16 +59,23 @@ class Admission:
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
-        """Around every publish: its end, good or bad, decides over the door."""
+        """Around a publish whose end, good or bad, decides over the door."""
+        with self.waiting():
+            try:
+                yield
+            except BusError:
+                self._confirmed = False
+                raise
+            else:
+                self._confirmed = True
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around a publish that another follows if it fails: only how long it takes tells something of the broker."""
         self._next += 1
         ours = self._next
         self._pending[ours] = self._monotonic()
         try:
             yield
-        except BusError:
-            self._confirmed = False
-            raise
-        else:
-            self._confirmed = True
         finally:
             del self._pending[ours]

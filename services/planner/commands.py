@@ -73,7 +73,7 @@ class Commands:
         """What is stored is accepted: should the wake-up get lost, the sweep finds the sends."""
         try:
             with carrying({send.key: send.trace for send in sends if send.trace} if self.tracing else NONE):
-                await self.publishing.sends(lane, [send.key for send in sends])
+                await self.publishing.stored(lane, sends)
         except BusError as error:
             log.warning("sends_not_announced", sends=len(sends), error=str(error))
 

@@ -1,6 +1,8 @@
-"""Takes wake-ups for stored sends: a small one's slices go out at once, a large one is planned and then fed."""
+"""Takes wake-ups for stored sends: a large one is planned and then fed, a small one's slices go out at once.
 
-from collections.abc import Sequence
+Of small ones come here only those whose slices could not be published by who stored them.
+"""
+
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -12,13 +14,13 @@ from services.planner.planning import Planning
 from services.planner.publishing import Publishing
 from shared.bus.incoming import Incoming
 from shared.bus.topology import sends_queue
-from shared.flow.envelope import SendsDue, SliceDue
-from shared.flow.identity import slice_id
+from shared.flow.envelope import SendsDue
 from shared.flow.lane import Lane
 from shared.flow.send import Send
-from shared.runtime.tracing import Step, Tracing, brought
+from shared.runtime.tracing import NONE, Tracing, brought, carrying
 from shared.store.connection import Store
 from shared.taking import Source, Taking, read
+from shared.waking import own_platforms, own_slices
 
 PREFETCH: Final = 20
 
@@ -42,31 +44,17 @@ class Intake:
 
     async def _message(self, incoming: Incoming, lane: Lane) -> None:
         due = read(SendsDue, incoming)
-        known = [(lane, key, platforms) for key, platforms in due.small.items()]
         sends = (await self.store.sends.many(due.sends)).values() if due.sends else ()
-        small = known + [(one.lane, one.key, _platforms(one)) for one in sends if one.goes_at_once]
-        if self.tracing is None:
-            await self._release(small)
-        else:
-            traces = brought([incoming.headers]) | {one.key: one.trace for one in sends if one.trace}
-            steps = [Step(key, traces[key]) for _, key, _ in small if key in traces]
-            with self.tracing.steps("plan", "consumer", steps):
-                await self._release(small)
+        small = own_slices(lane, due.small | own_platforms(sends))
+        traces = brought([incoming.headers]) | {one.key: one.trace for one in sends if one.trace}
+        with carrying(traces if self.tracing is not None else NONE):
+            await self.publishing.slices(small, bundled=True)
         for send in sends:
             if send.begins_at is not None:
                 await self.store.schedule.add(send, send.begins_at, self.planning.patience)
             elif not (send.small or send.problems or await self._planned(send)):
                 await self.publishing.sends_later(send.lane, send.key)
         await incoming.ack()
-
-    async def _release(self, small: Sequence[tuple[Lane, str, Sequence[str]]]) -> None:
-        """The slices of sends that are their own plans: one for each route, whatever the send says."""
-        slices = [
-            (platform, lane, SliceDue(id=slice_id(key, route, 0)))
-            for lane, key, platforms in small
-            for route, platform in enumerate(platforms)
-        ]
-        await self.publishing.slices(slices, bundled=True)
 
     async def _planned(self, send: Send) -> bool:
         """A send that cannot be planned now holds up no other: it comes again alone."""
@@ -77,8 +65,3 @@ class Intake:
             return False
         self.feeder.wake()
         return True
-
-
-def _platforms(send: Send) -> list[str]:
-    """None for a send that was refused: it has no routes."""
-    return [route.platform for route in send.routes]

@@ -25,7 +25,7 @@ class Publisher:
 
     def __init__(self, link: Link) -> None:
         self.confirming = False
-        """Whether the last publish was confirmed (one that has no queue is). Found out anew while it was not."""
+        """Whether the last publish was answered: confirmed, or refused by a full queue. Found out anew while not."""
         self._link = link
         self._open: dict[int, Channel] = {}
         self._any_open = asyncio.Event()
@@ -46,9 +46,10 @@ class Publisher:
         try:
             async with self._alone(message.message_id or ""):
                 await self._within(timeout, exchange, key, message, mandatory=mandatory)
-        except NotConfirmed:
-            self.confirming = False
-            self._doubtful.set()
+        except NotConfirmed as refusal:
+            if refusal.why != "nack":
+                self.confirming = False
+                self._doubtful.set()
             raise
         except Unroutable:
             self.confirming = True

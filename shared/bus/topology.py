@@ -1,8 +1,8 @@
 """Every exchange, queue and binding of the bus, as data.
 
 sends ─#─▶ commands            backends publish send commands here
-(default) ─▶ sends.<lane>      ingest and the sweeper wake the planner
-(default) ─▶ slices.<platform>.<lane>
+(default) ─▶ sends.<lane>      ingest wakes the planner for what has to be cut or waits for its time
+(default) ─▶ slices.<platform>.<lane>   the planner wakes delivery, and who stored a small send
 (default) ─▶ drops             an operator gives slices up that ended as dead letters
 results ─<lane>.#─▶ results.<lane>
 feedback                       the reporter publishes, tenants bind their `ext.<app>.*` queues
@@ -111,12 +111,12 @@ def work_queues(platforms: Iterable[str]) -> list[str]:
 
 
 def sends_queue(lane: Lane) -> str:
-    """Where ingest and the sweeper wake the planner."""
+    """Where ingest wakes the planner."""
     return f"sends.{lane}"
 
 
 def slices_queue(platform: str, lane: Lane) -> str:
-    """Where the planner feeds a delivery pool."""
+    """Where a delivery pool is fed."""
     return f"slices.{platform}.{lane}"
 
 

@@ -14,13 +14,13 @@ from shared.flow.send import Problem
 
 
 class SendsDue(Travelling):
-    """ingest and sweeper → planner: these sends are stored and want planning."""
+    """ingest → planner: these sends are stored and want planning."""
 
     v: Literal[1] = 1
     sends: tuple[str, ...] = Field(default=(), description="send keys")
     small: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
-        description="small sends of this lane by key: their routes' platforms, from which their slices follow",
+        description="small sends by key whose slices nobody has published: their routes' platforms, from which they follow",
     )
 
 
@@ -32,7 +32,7 @@ class SliceDue(Travelling):
 
 
 class SlicesDue(Travelling):
-    """planner and delivery → delivery: these slices, all of one platform and lane."""
+    """ingest, planner and delivery → delivery: these slices, all of one platform and lane."""
 
     v: Literal[1] = 1
     slices: tuple[SliceDue, ...]

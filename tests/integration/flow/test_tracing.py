@@ -14,7 +14,7 @@ from tests.integration.flow.conftest import SMALL_CHUNKS, running, scene_in
 from tests.integration.flow.scene import Scene, until
 
 pytestmark = pytest.mark.anyio
-SERVICES = {"carillon-ingest", "carillon-planner", "carillon-delivery", "carillon-reporter"}
+SERVICES = {"carillon-ingest", "carillon-delivery", "carillon-reporter"}
 STATE = "vendor=of-the-backend"
 
 
@@ -98,15 +98,17 @@ def only(some: list[Seen]) -> Seen:
     return some[0]
 
 
-async def test_a_single_send_is_one_trace_through_four_services(scene: Scene, spans: Collector) -> None:
+async def test_a_single_send_is_one_trace_through_three_services_and_needs_no_plan(
+    scene: Scene, spans: Collector
+) -> None:
     (device,) = await scene.devices("apns", user="ada")
     caller = Caller()
     send = await post(scene, {"users": ["ada"], "platforms": ["apns"]}, caller)
     await scene.finished(send)
     found = await traced(spans, caller)
-    chain = [only(found[name]) for name in ("POST /v1/sends", "accept", "plan", "deliver", "apns send")]
+    chain = [only(found[name]) for name in ("POST /v1/sends", "accept", "deliver", "apns send")]
     assert [one.parent for one in chain] == [caller.span, *(one.id for one in chain[:-1])]
-    request, deliver, call = chain[0], chain[3], chain[4]
+    request, deliver, call = chain[0], chain[2], chain[3]
     result, finished = only(found["result"]), only(found["finished"])
     assert (result.parent, finished.parent) == (deliver.id, result.id)
     assert {one.service for one in spans.of(caller.trace)} == SERVICES
@@ -158,8 +160,7 @@ async def test_a_retry_belongs_to_the_send_and_is_linked_with_the_attempt_before
     found = await traced(spans, caller)
     first, second = sorted(found["deliver"], key=lambda one: one.attributes["carillon.attempt"])
     assert [one.attributes["carillon.attempt"] for one in (first, second)] == [1, 2]
-    assert first.parent == only(found["plan"]).id
-    assert second.parent == only(found["accept"]).id
+    assert first.parent == second.parent == only(found["accept"]).id
     assert second.links == ((caller.trace, first.id),)
     statuses = {one.parent: one.attributes["http.response.status_code"] for one in found["fcm send"]}
     assert statuses == {first.id: 503, second.id: 200}
@@ -179,7 +180,7 @@ async def test_sends_that_are_worked_together_keep_their_own_traces_and_are_link
         found = await traced(spans, caller)
         deliver = only(found["deliver"])
         assert deliver.attributes["carillon.send"] == send
-        assert deliver.parent == only(found["plan"]).id
+        assert deliver.parent == only(found["accept"]).id
         assert only(found["apns send"]).parent == deliver.id
         assert all(trace != caller.trace for trace, _ in deliver.links)
         linked += bool(deliver.links)

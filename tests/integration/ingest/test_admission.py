@@ -13,7 +13,7 @@ import pytest
 from services.cli.local.servers import Broker
 from services.ingest.wiring import running
 from shared.bus.connection import open_bus
-from shared.bus.topology import sends_queue, topology
+from shared.bus.topology import sends_queue, slices_queue, topology
 from shared.flow.lane import Lane
 from shared.providers.registry import platforms
 from shared.runtime.life import Life
@@ -93,13 +93,14 @@ async def test_under_an_alarm_of_the_broker_what_is_refused_was_never_stored(
     await until(tenant, 202)
 
 
-async def test_without_the_queue_nothing_is_accepted_until_it_is_back(
+async def test_without_the_queues_nothing_is_accepted_until_they_are_back(
     cut_off: tuple[Tenant, Broker], stored: Database
 ) -> None:
     tenant, broker = cut_off
     async with await aio_pika.connect(broker.url) as connection:
         channel = await connection.channel()
-        await channel.queue_delete(sends_queue(Lane.NOW), if_unused=False)
+        for queue in (sends_queue(Lane.NOW), *(slices_queue(platform, Lane.NOW) for platform in platforms())):
+            await channel.queue_delete(queue, if_unused=False)
     await until(tenant, 503)
     before = stored["sends"].count_documents({"app": tenant.id})
     assert (await tenant.send(audience=AUDIENCE)).status_code == 503
