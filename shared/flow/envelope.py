@@ -20,7 +20,7 @@ class SendsDue(Travelling):
     sends: tuple[str, ...] = Field(default=(), description="send keys")
     small: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
-        description="small sends by key whose slices nobody has published: their routes' platforms, from which they follow",
+        description="small sends whose slices nobody has published, by key: the platforms of their routes",
     )
 
 

@@ -98,9 +98,7 @@ def only(some: list[Seen]) -> Seen:
     return some[0]
 
 
-async def test_a_single_send_is_one_trace_through_three_services_and_needs_no_plan(
-    scene: Scene, spans: Collector
-) -> None:
+async def test_a_single_send_is_one_trace_and_needs_no_plan(scene: Scene, spans: Collector) -> None:
     (device,) = await scene.devices("apns", user="ada")
     caller = Caller()
     send = await post(scene, {"users": ["ada"], "platforms": ["apns"]}, caller)
