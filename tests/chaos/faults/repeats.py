@@ -12,6 +12,8 @@ import aio_pika
 from tests.chaos.scene import Scene
 
 TIMES: Final = 3
+CAMPAIGN: Final = 150
+"""Each so-manieth command is to everyone: more campaigns than two take the simulators longer than anybody waits."""
 SIGNATURE: Final = "carillon-signature"
 
 
@@ -26,7 +28,7 @@ async def same_send(on: Scene) -> None:
             exchanges.append(await channel.get_exchange("sends", ensure=False))
         for number in range(on.times(300, 50)):
             user = on.chance.choice(on.devices).user
-            await _publish(on, exchanges, {"users": [user]} if number % 50 else {"everyone": True})
+            await _publish(on, exchanges, {"users": [user]} if number % CAMPAIGN else {"everyone": True})
     finally:
         for connection in connections:
             await connection.close()
