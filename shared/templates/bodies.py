@@ -1,16 +1,15 @@
 """Makes the body of each device: what is the same for all is JSON already, what was rendered goes in between."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from json.encoder import encode_basestring
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from secrets import token_hex
 
 from shared.flow.device import Device
 from shared.flow.message import Message
 from shared.templates.engine import Engine, Texts, engine
 from shared.templates.places import Leaf, filled, whole_number
-from shared.templates.plain import Values, Wanted, split, values
+from shared.templates.plain import Plain, plain, split
 from shared.templates.reading import Reading
 from shared.templates.variables import rows
 
@@ -20,23 +19,30 @@ class Bodies:
     """A body with places for what is rendered. `frame` is a format: one `%s` for each text."""
 
     frame: str
-    engine: Engine | Values
+    engine: Engine
     uses: frozenset[str]
     numbers: tuple[int, ...]
     """Which of the texts are numbers."""
     platform: str
     variant: str
+    plain: Plain | None = None
+    """What makes nearly all of them, if the texts only name values."""
 
     def of(self, devices: Sequence[Device]) -> list[bytes | None]:
         """The body for each device, None where a template cannot be rendered."""
+        if self.plain is None:
+            return self._rendered(devices)
+        made, odd = self.plain.of(devices)
+        for n, body in zip(odd, self._rendered([devices[n] for n in odd]), strict=True):
+            made[n] = body
+        return made
+
+    def _rendered(self, devices: Sequence[Device]) -> list[bytes | None]:
         texts = self.engine.render(rows(devices, self.uses, self.platform, self.variant))
         if self.numbers:
             texts = [one and _counted(one, self.numbers) for one in texts]
         frame = self.frame
-        try:
-            return [None if one is None else (frame % one).encode() for one in texts]
-        except UnicodeEncodeError:  # somebody's text holds half a surrogate pair
-            return [_encoded(frame, one) for one in texts]
+        return [None if one is None else (frame % one).encode() for one in texts]
 
 
 def bodies_of(message: Message, platform: str, variant: str, made: Callable[[Message], bytes]) -> Bodies:
@@ -68,36 +74,18 @@ def _assembled(text: str, found: Sequence[tuple[re.Match[str], Leaf, Reading]], 
     frame.append(text[at:].replace("%", "%%"))
     numbers = tuple(n for n, (_, leaf, _) in enumerate(found) if leaf.number)
     uses = frozenset().union(*(reading.uses for _, _, reading in found))
-    simple = _only_values(frame, sources, numbers)
-    if simple is not None:
-        return Bodies(simple[0], values(simple[1]), uses, simple[2], platform, variant)
-    return Bodies("%s".join(frame), engine(tuple(sources)), uses, numbers, platform, variant)
+    made = Bodies("%s".join(frame), engine(tuple(sources)), uses, numbers, platform, variant)
+    return replace(made, plain=_plain(frame, sources, numbers, platform, variant))
 
 
-def _only_values(
-    frame: Sequence[str], sources: Sequence[str], numbers: Sequence[int]
-) -> tuple[str, list[Wanted], tuple[int, ...]] | None:
-    """The frame with a place for each value, the values, and which of them are numbers; None if a text is more."""
-    wanted: list[Wanted] = []
-    counted: list[int] = []
-    parts = [frame[0]]
-    for n, source in enumerate(sources):
-        found = split(source)
-        if found is None or (n in numbers and (any(found.same) or len(found.wanted) != 1)):
-            return None
-        if n in numbers:
-            counted.append(len(wanted))
-        wanted += found.wanted
-        parts.append("%s".join(encode_basestring(same)[1:-1].replace("%", "%%") for same in found.same))
-        parts.append(frame[n + 1])
-    return "".join(parts), wanted, tuple(counted)
-
-
-def _encoded(frame: str, texts: Texts | None) -> bytes | None:
-    try:
-        return None if texts is None else (frame % texts).encode()
-    except UnicodeEncodeError:
+def _plain(
+    frame: Sequence[str], sources: Sequence[str], numbers: Collection[int], platform: str, variant: str
+) -> Plain | None:
+    """None if a text is more than values, or a number more than one."""
+    found = [one for one in map(split, sources) if one is not None]
+    if len(found) < len(sources) or any(any(found[n].same) or len(found[n].wanted) != 1 for n in numbers):
         return None
+    return plain(frame, found, numbers, platform, variant)
 
 
 def _counted(texts: Texts, numbers: tuple[int, ...]) -> Texts | None:

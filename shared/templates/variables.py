@@ -47,6 +47,19 @@ def rows(devices: Sequence[Device], uses: Collection[str], platform: str, varian
     return made
 
 
+def column(devices: Sequence[Device], key: str, platform: str, variant: str) -> list[Any]:
+    """One value of every device, None where it lacks it."""
+    if key.startswith(_ATTRIBUTE):
+        name = key.removeprefix(_ATTRIBUTE)
+        return [((device.facts or _NONE).get("attributes") or _NONE).get(name) for device in devices]
+    if key.startswith(_VALUE):
+        name = key.removeprefix(_VALUE)
+        return [((device.facts or _NONE).get("values") or _NONE).get(name) for device in devices]
+    if key in _READ:
+        return list(map(_READ[key], devices))
+    return [{"device.platform": platform, "device.variant": variant}.get(key)] * len(devices)
+
+
 def _tags(device: Device) -> list[str] | None:
     return None if device.facts is None else list(device.facts.get("tags") or ())
 
