@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from secrets import token_hex
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Final
 
 import structlog
@@ -39,6 +39,10 @@ from shared.store.connection import Store
 TRIES: Final = 3
 BETWEEN_TRIES: Final = timedelta(milliseconds=500)
 POISON: Final = "poison"
+NEWS_FOR: Final = 0.5
+"""Seconds. What was looked up ahead is not used if its turn came later than that."""
+FEW: Final = 1000
+"""Recipients that are looked up ahead: nothing bounds how many bundles wait for their claim and their turn."""
 
 log = structlog.get_logger()
 
@@ -73,13 +77,35 @@ class Worked:
     later: dict[str, datetime] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a look-up found while a claim was waited for, and when it began, by the monotonic clock."""
+
+    found: dict[str, Found]
+    at: float
+
+
 class Chunks:
     """Lives as long as the process; shared by all its slices."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._on = wiring
 
-    async def work(self, jobs: Sequence[Job], lane: Lane, held: Held) -> Worked | None:
+    async def look(self, jobs: Sequence[Job]) -> Ahead | None:
+        """The devices of chunks that are about to be ours. What fails here is tried, and judged, when they are."""
+        if (
+            any(one.parent is not None for one in jobs)
+            or sum(one.send.request.audience.named or 0 for one in jobs) > FEW
+        ):
+            return None
+        began = monotonic()
+        try:
+            return Ahead(await self._on.lookup.find(jobs), began)
+        except Exception as error:  # noqa: BLE001
+            log.info("not_looked_up_ahead", error=type(error).__name__)
+            return None
+
+    async def work(self, jobs: Sequence[Job], lane: Lane, held: Held, ahead: Ahead | None = None) -> Worked | None:
         """Works these chunks together and closes them with one record.
 
         None if they were not started: the claim no longer holds, the process is stopping, or a send was stopped.
@@ -88,10 +114,10 @@ class Chunks:
             headers, again = [one.headers for one in held.messages], any(one.redelivered for one in held.messages)
             if steps := traced.chunks(jobs, headers, again=again):
                 with self._on.tracing.steps("deliver", "consumer", steps):
-                    return await self._work(jobs, lane, held)
-        return await self._work(jobs, lane, held)
+                    return await self._work(jobs, lane, held, ahead)
+        return await self._work(jobs, lane, held, ahead)
 
-    async def _work(self, jobs: Sequence[Job], lane: Lane, held: Held) -> Worked | None:
+    async def _work(self, jobs: Sequence[Job], lane: Lane, held: Held, ahead: Ahead | None) -> Worked | None:
         worked = Worked()
         async with self._turn(jobs[0].route.variant, lane, held) as until:
             if until is not None:
@@ -100,7 +126,7 @@ class Chunks:
                 return None
             with self._on.metrics.in_flight_chunks.labels(jobs[0].route.platform).track_inprogress():
                 began = perf_counter()
-                closed = await self._surely(jobs, lane, worked.later, held.claim.doubtful)
+                closed = await self._surely(jobs, lane, worked.later, held.claim.doubtful, ahead)
             self._on.metrics.chunk_seconds.labels(jobs[0].route.platform).observe(perf_counter() - began)
         for one in closed:  # recorded: what follows holds up no other chunk
             self._on.stragglers.forget(one.lost)
@@ -136,15 +162,17 @@ class Chunks:
     async def _begun(self, jobs: Sequence[Job], held: Held) -> bool:
         return await patiently(lambda: self._on.leases.begin(held, jobs[0].member))
 
-    async def _surely(
-        self, jobs: Sequence[Job], lane: Lane, later: dict[str, datetime], doubtful: Collection[str]
-    ) -> list[Closed]:
+    async def _surely(  # what is to be done, and what is known of it
+        self, jobs: Sequence[Job], lane: Lane, later: dict[str, datetime], doubtful: Collection[str],
+        ahead: Ahead | None = None,
+    ) -> list[Closed]:  # fmt: skip
         """A bundle that fails is worked one by one; a chunk that fails three times is poison."""
         for left in reversed(range(1 if len(jobs) > 1 else TRIES)):
             try:
-                parts = await self._once(jobs, later, doubtful)
+                parts = await self._once(jobs, later, doubtful, ahead)
             except Exception:
                 log.exception("chunk_failed", members=len(jobs), tries_left=left)
+                ahead = None
                 await self._on.life.pause(BETWEEN_TRIES)
                 doubtful = {one.member for one in jobs}
             else:  # what was sent is not sent again because it cannot be recorded
@@ -153,8 +181,11 @@ class Chunks:
             return [await self._poison(jobs[0], lane)]
         return [closed for one in jobs for closed in await self._surely([one], lane, later, doubtful)]
 
-    async def _once(self, jobs: Sequence[Job], later: dict[str, datetime], doubtful: Collection[str]) -> list[Part]:
-        found = await patiently(lambda: self._on.lookup.find(jobs))
+    async def _once(
+        self, jobs: Sequence[Job], later: dict[str, datetime], doubtful: Collection[str], ahead: Ahead | None
+    ) -> list[Part]:
+        fresh = ahead is not None and monotonic() - ahead.at < NEWS_FOR
+        found = ahead.found if ahead is not None and fresh else await patiently(lambda: self._on.lookup.find(jobs))
         found = in_doubt(found, doubtful) if doubtful else found
         work = [(one, found[one.member]) for one in jobs if one.member in found]
         run = token_hex(8)

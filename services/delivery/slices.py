@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from services.delivery.admitting import Admitting, Group, Message
-from services.delivery.chunks import Chunks, Worked
+from services.delivery.chunks import Ahead, Chunks, Worked
 from services.delivery.held import Held
 from services.delivery.job import Job
 from services.delivery.leases import Leases
@@ -97,19 +97,21 @@ class Slices:
     async def _bundle(self, messages: Sequence[Message], jobs: list[Job], lane: Lane) -> None:
         slices = list({one.id: one for message in messages for one in message.slices}.values())
         if jobs:
-            held = await self.leases.take([one.member for one in jobs])
+            claiming = self.leases.take([one.member for one in jobs])
+            held, ahead = await asyncio.gather(claiming, self.chunks.look(jobs))  # neither need wait for the other
             if isinstance(held, Held):
-                await self._work_bundle(held, slices, jobs, messages, lane)
+                await self._work_bundle(held, slices, jobs, ahead, messages, lane)
                 return
             await self.passing.alone(slices, lane, held if isinstance(held, datetime) else None)
         await ack([message.incoming for message in messages])
 
-    async def _work_bundle(
-        self, held: Held, slices: Sequence[SliceDue], jobs: list[Job], messages: Sequence[Message], lane: Lane
-    ) -> None:
+    async def _work_bundle(  # whose claim it is, what it is for, and what is known of it
+        self, held: Held, slices: Sequence[SliceDue], jobs: list[Job], ahead: Ahead | None,
+        messages: Sequence[Message], lane: Lane,
+    ) -> None:  # fmt: skip
         async with settling(held):
             with self.leases.holding(held, *(message.incoming for message in messages)):
-                worked = await self.chunks.work(jobs, lane, held)
+                worked = await self.chunks.work(jobs, lane, held, ahead)
             if worked is None:
                 await self.leases.end(held)
                 if self.life.draining:

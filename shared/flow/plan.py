@@ -7,6 +7,7 @@ a scan of the shard range, cut at `bounds`, or a walk over stored lists, cut int
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 from pydantic import Field
@@ -158,18 +159,18 @@ def cut_spans(
 def own_plan(send: Send) -> Plan:
     """The plan of a small send: one slice of one chunk for each route, over the recipients in the send itself."""
     routes = tuple(
-        PlannedRoute(
-            variant=route.variant,
-            platform=route.platform,
-            pieces=(Piece(part=-1, start=0, end=send.request.audience.named or 0),),
-            chunks=(1,),
-        )
-        for route in send.routes
+        [_own_route(route.variant, route.platform, send.request.audience.named or 0) for route in send.routes]
     )
     return Plan(
         key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline, routes=routes,
         dry_run=send.request.dry_run,
     )  # fmt: skip
+
+
+@lru_cache(1000)
+def _own_route(variant: str, platform: str, named: int) -> PlannedRoute:
+    """The same for every small send to this variant."""
+    return PlannedRoute(variant=variant, platform=platform, pieces=(Piece(part=-1, start=0, end=named),), chunks=(1,))
 
 
 def _share(low: int, high: int, n: int, of: int) -> int:

@@ -70,8 +70,11 @@ class Scene:
             self.solitude,
         )  # fmt: skip
 
-    async def work(self, jobs: Sequence[Job], lane: Lane, held: Held) -> Worked:
-        del lane, held
+    async def look(self, jobs: Sequence[Job]) -> None:
+        """Nothing is known ahead."""
+
+    async def work(self, jobs: Sequence[Job], lane: Lane, held: Held, ahead: None = None) -> Worked:
+        del lane, held, ahead
         self.worked.append([one.member for one in jobs])
         await asyncio.sleep(0.05)  # so that whatever is worked at that time has begun
         if self.deadly & {one for some in self.worked for one in some}:
