@@ -91,7 +91,7 @@ class Chunks:
     def __init__(self, wiring: Wiring) -> None:
         self._on = wiring
 
-    async def look(self, jobs: Sequence[Job]) -> Ahead | None:
+    async def look_ahead(self, jobs: Sequence[Job]) -> Ahead | None:
         """The devices of chunks that are about to be ours. What fails here is tried, and judged, when they are."""
         if (
             any(one.parent is not None for one in jobs)

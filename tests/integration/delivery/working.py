@@ -70,7 +70,7 @@ class Scene:
             self.solitude,
         )  # fmt: skip
 
-    async def look(self, jobs: Sequence[Job]) -> None:
+    async def look_ahead(self, jobs: Sequence[Job]) -> None:
         """Nothing is known ahead."""
 
     async def work(self, jobs: Sequence[Job], lane: Lane, held: Held, ahead: None = None) -> Worked:
