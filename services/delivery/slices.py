@@ -98,7 +98,7 @@ class Slices:
         slices = list({one.id: one for message in messages for one in message.slices}.values())
         if jobs:
             claiming = self.leases.take([one.member for one in jobs])
-            held, ahead = await asyncio.gather(claiming, self.chunks.look_ahead(jobs))  # neither need wait for the other
+            held, ahead = await asyncio.gather(claiming, self.chunks.look_ahead(jobs))  # neither waits for the other
             if isinstance(held, Held):
                 await self._work_bundle(held, slices, jobs, ahead, messages, lane)
                 return
