@@ -4,6 +4,7 @@ from typing import Final
 
 from shared.flow.accept import Terms
 from shared.flow.audience import Audience
+from shared.flow.recipients import without_repeats
 from shared.flow.resolving import possible, resolved, segment_names
 from shared.flow.send import SendRequest
 from shared.roster import Roster
@@ -34,7 +35,7 @@ class TermsBook:
         segments = await self._segments.filters(app, names) if names else {}
         reach = 0
         if guarded:
-            audience, problems = resolved(request.audience, segments, self._clock.now())
+            audience, problems = resolved(without_repeats(request.audience), segments, self._clock.now())
             reach = 0 if problems else await self._reach(app, audience, roster)
         return Terms(rules, segments, reach)
 

@@ -43,6 +43,7 @@ def command(  # noqa: PLR0913  # its options are its interface
     image: Annotated[str | None, _what(help="URL of a picture.")] = None,
     link: Annotated[str | None, _what(help="What a tap opens; the app gets it as data.")] = None,
     data: Annotated[Many, _what(metavar="KEY=VALUE", help="For the app; repeat for more.")] = None,
+    action: Annotated[Many, _what(metavar="ID=TITLE", help="A button, made by the app; repeat for more.")] = None,
     priority: Annotated[Literal["high", "normal"] | None, _what(help="How urgent it is.")] = None,
     collapse_key: Annotated[str | None, _what(help="Replaces what came before under the same key.")] = None,
     template: Annotated[str | None, _what(metavar="NAME[@VERSION]", help="A stored template says it.")] = None,
@@ -96,6 +97,7 @@ def command(  # noqa: PLR0913  # its options are its interface
         "image": image,
         "link": link,
         "data": pairs("--data", data),
+        "actions": [{"id": one, "title": text} for one, text in pairs("--action", action).items()],
         "priority": priority,
         "collapse_key": collapse_key,
     }

@@ -8,6 +8,7 @@ from services.client.amqp import AsyncCommands, Commands
 from services.client.errors import CarillonError, NoAnswer, Refused, TryLater, Unreachable
 from services.client.http import AsyncClient, Client
 from services.client.models import Accepted, Outcome, Status
+from shared.flow.action import Action
 from shared.flow.answer import CommandAnswer
 from shared.flow.audience import Audience, Tags
 from shared.flow.message import Message
@@ -15,6 +16,7 @@ from shared.flow.send import SendRequest
 
 __all__ = [
     "Accepted",
+    "Action",
     "AsyncClient",
     "AsyncCommands",
     "Audience",

@@ -21,6 +21,7 @@ from services.delivery.tally import Tally, same_for_all
 from services.delivery.transport.contract import Results
 from shared.flow.device import Device
 from shared.flow.record import Part
+from shared.flow.send import Send
 from shared.flow.verdict import CredentialProblem, DelayRule, Fate, Retry, Verdict
 from shared.providers.contract import Context
 from shared.providers.localized import prepared as prepare
@@ -48,6 +49,10 @@ class Attempts:
         capped = [one for one in whole if one.tally.job.send.cap is not None]
         if capped:
             await patiently(lambda: self._on.capping.admit(capped))
+            for one in capped:
+                if self._unasked(one.tally.job.send):
+                    one.tally.answers(one.requests.count, (), one.tally.now)
+                    one.drop()
             whole = [one for one in whole if one.requests.count]
         flights = self._on.routes.budgets.admit(whole)
         if doubtful := sum(flight.asked for flight in flights if flight.tally.found.unknown):
@@ -93,11 +98,15 @@ class Attempts:
         made = prepared.requests(devices)
         for device, refusal in made.refused:
             tally.end(device.id, Ended(refusal.fate, refusal.reason))
-        if dry_run and not provider.validates:  # our own checks are all that there are
+        if self._unasked(send) and send.cap is None:  # our own checks are all that there are
             tally.answers(made.requests.count, (), now)
             return tally.part()
         origin = provider.origin(variant.settings, self._on.endpoints)
         return Flight(tally, variant, origin, prepared.headers, made.requests, made.devices, prepared.aside)
+
+    def _unasked(self, send: Send) -> bool:
+        """Whether nobody is asked: a dry run, of a platform that cannot check a message."""
+        return send.request.dry_run and not self._on.provider.validates
 
     async def _unreadable(self, tally: Tally, known: Unreadable, devices: Sequence[Device]) -> Part | Postponed:
         """Nothing can be sent: later."""

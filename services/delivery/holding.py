@@ -6,7 +6,7 @@ When its turn comes, its zone is asked again: who has moved to where it is not y
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.delivery.job import Found, Job
@@ -14,15 +14,17 @@ from services.delivery.retry import Ended, too_late
 from services.delivery.tally import Tally
 from shared.flow.device import Device
 from shared.flow.local_time import due, said_zone
+from shared.flow.record import LOCAL_TIME, QUIET_HOURS
 from shared.flow.send import Send
 from shared.flow.timing import life, missed
 from shared.flow.verdict import Fate
 
-LOCAL: Final = "local_time"
-QUIET: Final = "quiet_hours"
+LOCAL: Final = LOCAL_TIME
+QUIET: Final = QUIET_HOURS
 PASSED: Final = Ended(Fate.SUPPRESSED, "zone_passed")
 MISSED: Final = Ended(Fate.EXPIRED, "missed")
 DROPPED: Final = Ended(Fate.SUPPRESSED, QUIET)
+NO_TIME: Final = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def to_send_now(tally: Tally, devices: Sequence[Device]) -> Sequence[Device]:
     for device in devices:
         zone = said_zone(device.facts)
         if zone not in zones:
-            zones[zone] = decided(send, found, zone, tally.now)
+            zones[zone] = decided(send, found, zone, tally.now, tally.job.turn / tally.scale)
         match zones[zone]:
             case None:
                 now.append(device)
@@ -75,9 +77,9 @@ def _too_late(tally: Tally, devices: Sequence[Device]) -> Sequence[Device]:
     return ()
 
 
-def decided(send: Send, found: Found, zone: object, now: datetime) -> Hold | Ended | None:
-    """What the devices of one zone are to get; None: the notification, now."""
-    waits = _local(send, found, zone, now) if send.request.local is not None else None
+def decided(send: Send, found: Found, zone: object, now: datetime, turn: timedelta = NO_TIME) -> Hold | Ended | None:
+    """What the devices of one zone are to get; None: the notification, now. `turn`: so long after the first ones."""
+    waits = _local(send, found, zone, now, turn) if send.request.local is not None else None
     if waits is not None or found.quiet is None:
         return waits
     ends = found.quiet.ends(zone, now)
@@ -86,12 +88,17 @@ def decided(send: Send, found: Found, zone: object, now: datetime) -> Hold | End
     return DROPPED if found.quiet.mode == "drop" else Hold(ends, QUIET, found.until or send.deadline)
 
 
-def _local(send: Send, found: Found, zone: object, now: datetime) -> Hold | Ended | None:
-    """By the device's own clock; what was tried before, or only waits for quiet hours to end, has had its time."""
+def _local(send: Send, found: Found, zone: object, now: datetime, turn: timedelta) -> Hold | Ended | None:
+    """By the device's own clock; what was tried before, or only waits for quiet hours to end, has had its time.
+
+    Of a send that is spread each chunk has a turn, in every zone as long after its time: so no more go at once
+    anywhere in the world than the chunks alone would.
+    """
     local = send.request.local
     if local is None or found.waited_for not in {"", LOCAL}:
         return None
     moment = due(local, zone, send.begins_at or send.accepted_at)
+    moment = None if moment is None else moment + turn
     if found.due is not None and (moment is None or moment <= now):
         moment = found.due  # it moved to where that time is over: its turn is now
     if moment is None:

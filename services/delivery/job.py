@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.flow.device import Device
 from shared.flow.identity import parent_of, root_of
@@ -22,6 +22,8 @@ class Job:
     """The range of the chunk; for a retry, that of the first attempt it descends from."""
     parent: tuple[str, int] | None = None
     """For a retry: the member whose record lists its devices, and the step."""
+    turn: timedelta = timedelta()
+    """Of a send that is spread: how long after its first chunk this one is to begin, before the time scale."""
 
     def within(self, chunks: Collection[int] | None) -> bool:
         """Whether it is one of these chunks of its slice; None are all."""
@@ -63,7 +65,14 @@ def job(member: str, send: Send, plan: Plan) -> Job:
         raise LookupError(message)
     slice_ = member.rsplit("/", 1)[0]
     parent = parent_of(slice_) if "~" in slice_ else None
-    return Job(member, send, route, chunk_of(route, slice_number, chunk), parent)
+    turn = _turn(plan, route_number, slice_number) if plan.pace is not None else timedelta()
+    return Job(member, send, route, chunk_of(route, slice_number, chunk), parent, turn)
+
+
+def _turn(plan: Plan, route: int, slice_: int) -> timedelta:
+    """Slices of what is spread are chunks, and go one after the other."""
+    before = sum(len(one.chunks) for one in plan.routes[:route]) + slice_
+    return timedelta(seconds=(plan.pace or 0.0) * before)
 
 
 def in_doubt(found: dict[str, Found], doubtful: Collection[str]) -> dict[str, Found]:

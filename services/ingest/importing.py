@@ -25,8 +25,10 @@ AT_ONCE: Final = 1000
 """Lines that are written together, while the next ones are read."""
 A_TURN: Final = 100
 """Lines that are read in one turn of the loop: a couple of milliseconds."""
-LISTED: Final = 1000
+LISTED: Final = 5000
 """Refused lines of which the answer tells why; of more it tells how many."""
+OF_EACH: Final = 10
+"""Things that are wrong with one of them."""
 
 
 class ImportedDevice(NewDevice):
@@ -65,7 +67,7 @@ class Tally:
         """One line is not taken."""
         self.refused += 1
         if len(self.errors) < LISTED:
-            self.errors.append(RefusedLine(line=line, errors=tuple(errors)))
+            self.errors.append(RefusedLine(line=line, errors=tuple(errors[:OF_EACH])))
 
     def whole(self) -> Imported:
         """The answer."""

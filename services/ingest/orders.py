@@ -34,7 +34,8 @@ async def replace(desk: Desk, call: Call) -> Reply:
     wanted = call.path["send"]
     if SEND_ID.fullmatch(wanted) is None:
         raise missing("the app has no such send")
-    if call.size > SMALL_BODY and (call.body.audience.named or 0) <= NAMED_INLINE:
+    audience = call.body.audience
+    if call.size > SMALL_BODY and max(audience.named or 0, audience.exclude.count) <= NAMED_INLINE:
         raise too_large(SMALL_BODY)
     try:
         await Editing(desk.store, desk.rosters, desk.terms, desk.clock).replace(send_key(call.app, wanted), call.body)

@@ -83,7 +83,7 @@ async def _named(desk: Desk, send: Send, device: bytes, row: dict[str, object] |
     audience = send.request.audience
     if audience.named is None:
         return None
-    if not send.lists:
+    if not send.walks_lists:
         return _named_in(audience, row) if row is not None else _named_raw(audience, device)
     if audience.devices is not None:
         return await desk.store.lists.holds(send.list_name("devices"), device.hex())

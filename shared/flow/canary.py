@@ -48,9 +48,14 @@ def sampled_lists(
     return sample + others, chunks + more, len(sample)
 
 
-def failed_share(recorded: Sum) -> float:
-    """Of those that could have got it: the part that failed, was refused, is late, or is owed another attempt still."""
+def failed_share(recorded: Sum, waiting: int = 0) -> float | None:
+    """Of those that could have got it: the part that failed, was refused, is late, or is owed another attempt still.
+
+    Of the sample so many only wait for a time of their own: they say nothing. None: nobody else is there who does.
+    """
     bad = sum(n for (_, _, fate, _), n in recorded.counts.items() if fate not in NO_FAULT)
     good = sum(n for (_, _, fate, _), n in recorded.counts.items() if fate is Fate.DELIVERED)
-    owed = sum(recorded.matched.values()) - sum(recorded.counts.values())
+    owed = max(0, sum(recorded.matched.values()) - sum(recorded.counts.values()) - waiting)
+    if waiting and not bad + owed + good:
+        return None
     return (bad + owed) / (bad + owed + good) if bad + owed else 0.0

@@ -25,6 +25,8 @@ NAMES: Final[tuple[dict[str, int], ...]] = (
     {name: number for number, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))},
 )
 BOUNDS: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+WEEKDAY: Final = 4
+"""The last of the fields."""
 WORDS: Final = ("minute", "hour", "day of the month", "month", "day of the week")
 
 
@@ -113,6 +115,8 @@ def _part(text: str, number: int) -> set[int]:
     first, dash, last = span.partition("-")
     if span != "*":
         low, high = _number(first, number), _number(last if dash else first, number) if dash or not slash else high
+    if number == WEEKDAY and dash and low and not high:
+        high = 7  # fri-sun ends the week
     every = _whole(step) if slash else 1
     if low > high or every < 1:
         raise NoCron(f"{WORDS[number]}: {text!r} is empty")

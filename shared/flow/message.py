@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from shared.flow.action import Actions, ActionTitle
 from shared.flow.locale import spelled
 from shared.flow.model import Travelling
 
@@ -65,6 +66,12 @@ def _is_block(value: Any) -> Any:
     return value
 
 
+def _one_a_language(value: dict[str, "Translation"]) -> dict[str, "Translation"]:
+    if len({spelled(tag) for tag in value}) < len(value):
+        raise PydanticCustomError("localized", "two translations for one language tag: pt-BR is pt_br")
+    return value
+
+
 class Translation(Travelling):
     """What a message says in another language: nothing that it does not say itself. What is left out stays."""
 
@@ -75,6 +82,7 @@ class Translation(Travelling):
     sound: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
     link: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = None
     data: dict[Annotated[str, StringConstraints(min_length=1, max_length=256)], str] = Field(default_factory=dict)
+    actions: dict[str, ActionTitle] = Field(default_factory=dict, description="titles of actions, by their ids")
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -107,11 +115,14 @@ class Message(Travelling):
     data: dict[Annotated[str, StringConstraints(min_length=1, max_length=256)], str] = Field(
         default_factory=dict, description="handed to the app; values are strings on every platform"
     )
+    actions: Actions = Field(default=(), description="buttons, in this order")
     priority: Literal["high", "normal"] = "high"
     collapse_key: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(
         default=None, description="a newer message with the same key replaces an older one on the device"
     )
-    localized: Annotated[dict[LanguageTag, Translation], Field(max_length=MOST_TRANSLATIONS)] = Field(
+    localized: Annotated[
+        dict[LanguageTag, Translation], Field(max_length=MOST_TRANSLATIONS), AfterValidator(_one_a_language)
+    ] = Field(
         default_factory=dict,
         description="by language tag: what devices of that locale get; `pt` serves pt-BR too, the longest tag wins",
     )
@@ -136,6 +147,11 @@ class Message(Travelling):
         update = {name: getattr(translation, name) for name in translation.said}
         if translation.data:
             update["data"] = {**self.data, **translation.data}
+        if translation.actions:
+            said = translation.actions
+            update["actions"] = tuple(
+                one.model_copy(update={"title": said.get(one.id, one.title)}) for one in self.actions
+            )
         return self.model_copy(update={**update, "localized": {}})
 
     @property

@@ -16,6 +16,10 @@ LATENCY_BOUNDS: tuple[float, ...] = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 AWAITED: Final = "answer_awaited"
 """The reason under which devices are owed whose requests are still open. Nothing else is owed under it."""
+LOCAL_TIME: Final = "local_time"
+QUIET_HOURS: Final = "quiet_hours"
+OWN_TIME: Final = (LOCAL_TIME, QUIET_HOURS)
+"""The reasons under which devices are owed that only wait for a time of their own."""
 
 
 class Count(Travelling):

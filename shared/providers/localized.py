@@ -83,6 +83,8 @@ def problems(message: Message, check: Callable[[Message], Sequence[Problem]]) ->
     for tag, translation in message.localized.items():
         extra = [f"/{name}" for name in translation.said if name != "data" and getattr(message, name) is None]
         extra += [f"/data/{_escaped(name)}" for name in translation.data if name not in message.data]
+        known = {one.id for one in message.actions}
+        extra += [f"/actions/{_escaped(one)}" for one in translation.actions if one not in known]
         found += [Problem(pointer=f"/localized/{tag}{one}", detail=NOT_SAID) for one in extra]
         if not extra:
             wrong = check(message.translated(spelled(tag)))

@@ -15,6 +15,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from shared.flow.course import Course
+from shared.flow.identity import member_id, retry_slice_id
 from shared.flow.record import Part, Record
 from shared.flow.report import Sum
 from shared.store.courses import coursed, courses
@@ -151,6 +152,23 @@ class Records:
             if part["send"] == send
             for debt in part["owed"]
         ]
+
+    async def waiting(self, send: str, reasons: Iterable[str]) -> int:
+        """How many devices a send owes another attempt for these reasons, and for no retry that has a record."""
+        owed: list[dict[str, Any]] = [
+            {"$match": {"sends": send, "parts.owed.reason": {"$in": list(reasons)}}},
+            {"$unwind": "$parts"},
+            {"$match": {"parts.send": send}},
+            {"$unwind": "$parts.owed"},
+            {"$match": {"parts.owed.reason": {"$in": list(reasons)}}},
+            {"$project": {
+                "_id": 0, "member": "$parts.member", "step": "$parts.owed.step", "n": {"$size": "$parts.owed.devices"},
+            }},
+        ]  # fmt: skip
+        found = await (await self._durable.aggregate(owed)).to_list()
+        by_retry = {member_id(retry_slice_id(one["member"], one["step"]), 0): one["n"] for one in found}
+        closed = await self.closed(by_retry) if by_retry else set()
+        return sum(n for member, n in by_retry.items() if member not in closed)
 
     async def forget(self, send: str) -> None:
         """Removes what the records say of a send, and those that say nothing else."""

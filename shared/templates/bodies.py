@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from json.encoder import encode_basestring
 from secrets import token_hex
 
 from shared.flow.device import Device
@@ -25,6 +26,8 @@ class Bodies:
     """Which of the texts are numbers."""
     platform: str
     variant: str
+    deeper: tuple[int, ...] = ()
+    """Which of the texts stand in a JSON text within the body: once for each such text around them."""
     plain: Plain | None = None
     """What makes nearly all of them, if the texts only name values."""
 
@@ -41,6 +44,8 @@ class Bodies:
         texts = self.engine.render(rows(devices, self.uses, self.platform, self.variant))
         if self.numbers:
             texts = [one and _counted(one, self.numbers) for one in texts]
+        if self.deeper:
+            texts = [one and _enclosed(one, self.deeper) for one in texts]
         frame = self.frame
         return [None if one is None else (frame % one).encode() for one in texts]
 
@@ -56,11 +61,11 @@ def bodies_of(message: Message, platform: str, variant: str, made: Callable[[Mes
     def mark(leaf: Leaf) -> str:
         reading = leaf.reading()
         marked.append((leaf, reading))
-        name = f"{key}{len(marked) - 1};"
+        name = f'{key}{len(marked) - 1}";'  # what becomes of the quote tells how deep it stands
         return name if leaf.number else f"{reading.before}{name}{reading.after}"
 
     text = made(filled(message, platform, mark)).decode()
-    found = [(one, *marked[int(one[1])]) for one in re.finditer(rf"{key}(\d+);", text)]
+    found = [(one, *marked[int(one[1])]) for one in re.finditer(rf'{key}(\d+)(\\+)";', text)]
     return _assembled(text, found, platform, variant)
 
 
@@ -74,8 +79,9 @@ def _assembled(text: str, found: Sequence[tuple[re.Match[str], Leaf, Reading]], 
     frame.append(text[at:].replace("%", "%%"))
     numbers = tuple(n for n, (_, leaf, _) in enumerate(found) if leaf.number)
     uses = frozenset().union(*(reading.uses for _, _, reading in found))
-    made = Bodies("%s".join(frame), engine(tuple(sources)), uses, numbers, platform, variant)
-    return replace(made, plain=_plain(frame, sources, numbers, platform, variant))
+    deeper = tuple(n for n, (one, _, _) in enumerate(found) for _ in range(_depth(one[2]) - 1))
+    made = Bodies("%s".join(frame), engine(tuple(sources)), uses, numbers, platform, variant, deeper)
+    return made if deeper else replace(made, plain=_plain(frame, sources, numbers, platform, variant))
 
 
 def _plain(
@@ -86,6 +92,18 @@ def _plain(
     if len(found) < len(sources) or any(any(found[n].same) or len(found[n].wanted) != 1 for n in numbers):
         return None
     return plain(frame, found, numbers, platform, variant)
+
+
+def _depth(backslashes: str) -> int:
+    """In how many JSON texts a quote stands before which there are so many: 1, 3, 7 and so on."""
+    return len(backslashes).bit_length()
+
+
+def _enclosed(texts: Texts, deeper: tuple[int, ...]) -> Texts:
+    """The texts, with those that stand in further JSON texts escaped for these, too."""
+    for n in deeper:
+        texts = (*texts[:n], encode_basestring(texts[n])[1:-1], *texts[n + 1 :])
+    return texts
 
 
 def _counted(texts: Texts, numbers: tuple[int, ...]) -> Texts | None:

@@ -15,6 +15,7 @@ Place = tuple[str | int, ...]
 """The keys that lead to a text, from the message."""
 Put = Callable[["Leaf"], Any]
 TEXTS: Final = ("title", "subtitle", "body", "image", "sound", "link", "category", "thread")
+OF_ACTIONS: Final = ("title", "link", "icon")
 NUMBER: Final[Place] = ("badge",)
 """The one text that becomes a number."""
 
@@ -63,6 +64,11 @@ def filled(message: Message, platform: str, put: Put) -> Message:
     """The message with what `put` gives in the place of each template; for every other platform it is as it was."""
     update: dict[str, Any] = {name: _walked((name,), getattr(message, name), put) for name in TEXTS}
     update["data"] = {name: _walked(("data", name), text, put) for name, text in message.data.items()}
+    if message.actions:
+        update["actions"] = tuple(
+            one.model_copy(update={name: _walked(("actions", n, name), getattr(one, name), put) for name in OF_ACTIONS})
+            for n, one in enumerate(message.actions)
+        )
     if isinstance(message.badge, str):
         update["badge"] = put(Leaf(NUMBER, message.badge))
     if (raw := message.raw_for(platform)) is not None:

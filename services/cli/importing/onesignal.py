@@ -10,12 +10,13 @@ import gzip
 import io
 import json
 import sys
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final, cast
 from zoneinfo import available_timezones
 
-from services.cli.importing.row import TEXT, Row, Skipped, Variants, WrongFormatError, device
+from services.cli.importing.row import Row, Skipped, Variants, WrongFormatError, attribute, device, user
 from shared.flow.language_tag import canonical_locale
 from shared.flow.version import order_of
 
@@ -24,6 +25,14 @@ NAMES: Final = {
     "8": "webpush", "9": "macos", "10": "alexa", "11": "email", "13": "huawei", "14": "sms", "17": "safari",
 }  # fmt: skip
 """Player model, device_type; both our platforms and those we name only to say that nobody mapped them."""
+TYPES: Final = {
+    "iospush": "apns", "androidpush": "fcm", "fireospush": "adm", "chromepush": "webpush", "firefoxpush": "webpush",
+    "safaripush": "safari", "safarilegacypush": "safari", "macospush": "macos", "windowspush": "wns",
+    "huaweipush": "huawei",
+}  # fmt: skip
+"""The same as subscriptions are named since (User model, type)."""
+LOCALE: Final = 35
+"""Characters of a language tag, as Carillon takes it."""
 DEAD: Final = frozenset({"t", "true", "1", "yes"})
 GZIP: Final = b"\x1f\x8b"
 ATTRIBUTES: Final = 50
@@ -31,6 +40,14 @@ ATTRIBUTES: Final = 50
 
 def read(file: BinaryIO, variants: Variants) -> Iterator[Row]:
     """Every subscription; the place is the line, counted without the header. Raises `WrongFormatError`."""
+    try:
+        yield from _rows(file, variants)
+    except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        message = f"no CSV in UTF-8, or cut off: {error}"
+        raise WrongFormatError(message) from error
+
+
+def _rows(file: BinaryIO, variants: Variants) -> Iterator[Row]:
     csv.field_size_limit(sys.maxsize)
     rows = csv.DictReader(io.TextIOWrapper(_unpacked(file), "utf-8-sig", newline=""))
     if "identifier" not in (rows.fieldnames or ()):
@@ -57,11 +74,11 @@ def _row(place: int, row: dict[str, str], variants: Variants, zones: set[str]) -
         return Skipped(place, "notification_types: unsubscribed")
     zone = (row.get("timezone_id") or "").strip()
     system, version = (row.get("device_os") or "").strip(), (row.get("game_version") or "").strip()
-    kind = (row.get("device_type") or "").strip()
+    kind, language = (row.get("device_type") or "").strip(), (row.get("language") or "").strip()
     said = {
         "token": token,
-        "user": (row.get("external_user_id") or row.get("external_id") or "").strip() or None,
-        "locale": canonical_locale((row.get("language") or "").strip()),
+        "user": user(row.get("external_user_id") or row.get("external_id")),
+        "locale": canonical_locale(language) if len(language) <= LOCALE else None,
         "zone": zone if zone in zones else None,
         "os_version": system if order_of(system) else None,
         "app_version": version if order_of(version) else None,
@@ -69,7 +86,7 @@ def _row(place: int, row: dict[str, str], variants: Variants, zones: set[str]) -
         "first_seen": _time(row.get("created_at") or ""),
         "registered_at": _time(row.get("last_active") or ""),
     }
-    return device(place, variants, NAMES.get(kind, kind), said)
+    return device(place, variants, NAMES.get(kind) or TYPES.get(kind.lower(), kind.lower()), said)
 
 
 def _attributes(tags: str) -> dict[str, Any]:
@@ -80,8 +97,7 @@ def _attributes(tags: str) -> dict[str, Any]:
         return {}
     if not isinstance(found, dict):
         return {}
-    named = {_name(str(name)): value if isinstance(value, bool | int | float) else str(value)[:TEXT]
-             for name, value in found.items() if value is not None}  # fmt: skip
+    named = {_name(str(name)): attribute(value) for name, value in found.items() if value is not None}
     return dict(list(named.items())[:ATTRIBUTES])
 
 

@@ -7,7 +7,10 @@ from typing import Final
 from services.cli.importing.row import Row, Skipped
 
 LINES: Final = 5_000
-"""Large enough that a request costs nothing beside its lines, small enough to be answered soon on a busy machine."""
+"""Large enough that a request costs nothing beside its lines, small enough to be answered soon on a busy machine; of no
+more refused lines the answer says why."""
+LONGEST: Final = 64 * 1024
+"""Bytes of a line: a longer one would end the whole request."""
 BYTES: Final = 8_000_000
 
 
@@ -32,6 +35,8 @@ def parts(rows: Iterator[Row], lines: int = LINES) -> Iterator[Part]:
     for row in rows:
         if isinstance(row, Skipped):
             part.skipped.append(row)
+        elif len(row.line) > LONGEST:
+            part.skipped.append(Skipped(row.place, f"longer than {LONGEST // 1024} kB"))
         else:
             part.lines.append(row.line)
             part.places.append(row.place)

@@ -1,13 +1,16 @@
 """What a reader hands on: a device as a line of Carillon's, or why a row of the file is none."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 Json = dict[str, Any]
 TEXT = 256
-"""Characters of a text attribute, as Carillon takes it."""
+"""Characters of a text attribute, and of a user's id, as Carillon takes them."""
+WHOLE = 2**53
+"""The largest whole number that it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +61,18 @@ def device(place: int, variants: Variants, platform: str, said: Mapping[str, Any
     kept = {name: value for name, value in said.items() if value not in (None, "", [], {})}
     line = json.dumps({"variant": variant, **kept}, separators=(",", ":"), ensure_ascii=False)
     return Device(place, line.encode("utf-8", "replace"))
+
+
+def user(given: object) -> str | None:
+    """A user's id, if it can be one. Never cut: two that begin alike are two users."""
+    text = str(given).strip() if isinstance(given, str | int) and not isinstance(given, bool) else ""
+    return text if 0 < len(text) <= TEXT else None
+
+
+def attribute(value: object) -> str | int | float | bool:
+    """A value as an attribute can have it: as it is, or as a text."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and math.isfinite(value) and abs(value) <= WHOLE:
+        return value
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:TEXT]

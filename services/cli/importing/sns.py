@@ -11,17 +11,16 @@ from itertools import count
 from typing import Any, BinaryIO, Final
 
 from services.cli.importing.json_values import values
-from services.cli.importing.row import Row, Skipped, Variants, WrongFormatError, device
+from services.cli.importing.row import Row, Skipped, Variants, WrongFormatError, device, user
 
 PLATFORMS: Final = {"APNS": "apns", "APNS_SANDBOX": "apns_sandbox", "GCM": "fcm", "FCM": "fcm"}
-USER: Final = 256
 
 
 def read(file: BinaryIO, variants: Variants) -> Iterator[Row]:
-    """Every endpoint of every page. Raises `WrongFormatError`."""
+    """Every endpoint of every page, or of a list of endpoints. Raises `WrongFormatError`."""
     places = count(1)
     for page in values(file):
-        found = page.get("Endpoints") if isinstance(page, dict) else None
+        found = page.get("Endpoints", [page] if "EndpointArn" in page else None) if isinstance(page, dict) else None
         if not isinstance(found, list):
             message = "no Endpoints"
             raise WrongFormatError(message)
@@ -36,8 +35,7 @@ def _row(place: int, found: Any, variants: Variants) -> Row:
         return Skipped(place, "no Token")
     if str(attributes.get("Enabled", "true")).lower() == "false":
         return Skipped(place, "not enabled: SNS was told that the token is dead")
-    user = attributes.get("CustomUserData")
     parts = str(found.get("EndpointArn", "")).rpartition(":")[2].split("/")
     named = parts[1] if len(parts) > 1 else ""
-    said = {"token": token, "user": user[:USER] if isinstance(user, str) else None}
+    said = {"token": token, "user": user(attributes.get("CustomUserData"))}
     return device(place, variants, PLATFORMS.get(named, named.lower()), said)

@@ -58,8 +58,9 @@ def _aps(message: Message) -> dict[str, Any]:
         "sound": message.sound,
         "thread-id": message.thread,
         "category": message.category,
-        # The app's notification service extension fetches the image; without an alert it is never asked.
-        "mutable-content": 1 if message.image and alert else None,
+        # The app's notification service extension fetches the image and registers the actions, which no push can say;
+        # without an alert it is never asked.
+        "mutable-content": 1 if (message.image or message.actions) and alert else None,
     }
     return {key: value for key, value in aps.items() if value is not None}
 
@@ -70,6 +71,8 @@ def _custom(message: Message) -> dict[str, Any]:
         custom["link"] = message.link
     if message.image is not None:
         custom["image"] = message.image
+    if message.actions:
+        custom["actions"] = [one.said for one in message.actions]
     return custom
 
 

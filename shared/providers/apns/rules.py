@@ -65,6 +65,8 @@ def _names(message: Message) -> Iterator[Problem]:
     for name in ("link", "image"):
         if name in message.data and getattr(message, name) not in (None, message.data[name]):
             yield Problem(pointer=pointer("data", name), detail=f"{name} is given twice")
+    if message.actions and "actions" in message.data:
+        yield Problem(pointer="/data/actions", detail="actions is given twice")
     if message.collapse_key is not None and (unfit := collapse_id_unfit(message.collapse_key)):
         yield Problem(pointer="/collapse_key", detail=unfit)
 

@@ -10,6 +10,8 @@ from shared.providers.raw_block import Block
 
 MAX_TTL: Final = 2_419_200
 """Seconds, 28 days (Firebase, Set the lifespan of a message)."""
+_RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+"""As protobuf's JSON takes a Timestamp."""
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
 
@@ -35,7 +37,7 @@ def _ttl(value: str) -> str:
 
 
 def _moment(value: str) -> str:
-    if datetime.fromisoformat(value).tzinfo is None:
+    if _RFC_3339.fullmatch(value) is None or datetime.fromisoformat(value).tzinfo is None:
         message = "an RFC 3339 time names its offset, as in 2026-01-31T12:00:00Z"
         raise ValueError(message)
     return value
@@ -48,7 +50,8 @@ def _upper(value: Any) -> Any:
 Duration = Annotated[str, AfterValidator(_duration)]
 Label = Annotated[str, Field(pattern=r"^[a-zA-Z0-9\-_.~%]{1,50}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-DataMap = dict[str, str]
+DataMap = dict[str, str | None]
+"""Null takes a key away that the unified message would set."""
 
 
 class Color(Block):

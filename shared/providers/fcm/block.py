@@ -21,9 +21,9 @@ _WHOLE_SECONDS: Final = re.compile(r"\d{1,12}", re.ASCII)
 
 
 def _seconds(name: str) -> AfterValidator:
-    def check(headers: dict[str, str]) -> dict[str, str]:
+    def check(headers: dict[str, str | None]) -> dict[str, str | None]:
         for key, value in headers.items():
-            if key.lower() == name and _WHOLE_SECONDS.fullmatch(value) is None:
+            if key.lower() == name and value is not None and _WHOLE_SECONDS.fullmatch(value) is None:
                 message = f"{key} is a whole number of seconds"
                 raise ValueError(message)
         return headers
@@ -31,15 +31,15 @@ def _seconds(name: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _collapse_id(headers: dict[str, str]) -> dict[str, str]:
-    unfit = collapse_id_unfit(headers.get("apns-collapse-id", ""))
+def _collapse_id(headers: dict[str, str | None]) -> dict[str, str | None]:
+    unfit = collapse_id_unfit(headers.get("apns-collapse-id") or "")
     if unfit is not None:
         message = f"apns-collapse-id: {unfit}"
         raise ValueError(message)
     return headers
 
 
-ApnsHeaders = dict[Annotated[str, Field(pattern=r"^apns-[a-z-]+$")], str]
+ApnsHeaders = dict[Annotated[str, Field(pattern=r"^apns-[a-z-]+$")], str | None]
 
 
 class FcmNotification(Block):
@@ -76,7 +76,7 @@ class WebpushOptions(Block):
 class WebpushConfig(Block):
     """How browsers get it; `notification` is a Web Notification's options."""
 
-    headers: Annotated[dict[str, str], _seconds("ttl")] | None = None
+    headers: Annotated[dict[str, str | None], _seconds("ttl")] | None = None
     data: DataMap | None = None
     notification: dict[str, JsonValue] | None = None
     fcm_options: WebpushOptions | None = None

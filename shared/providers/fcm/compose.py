@@ -1,5 +1,6 @@
 """Turns the unified message and the raw block into Firebase's Message, the raw block winning key by key."""
 
+import json
 from typing import Any, Final
 
 from shared.flow.message import Message
@@ -46,7 +47,7 @@ def _unified(message: Message) -> Json:
         data=_data(message) or None,
         android=_android(message, shown=bool(notification)),
         apns=_given(headers=_apns_headers(message) or None, payload=_apns_payload(message)) or None,
-        webpush=_webpush(message),
+        webpush=_webpush(message, shown=bool(notification)),
     )
 
 
@@ -80,20 +81,26 @@ def _apns_payload(message: Message) -> Json | None:
     )
     if message.thread is not None:
         aps["thread-id"] = message.thread
-    if message.image is not None and alert:
+    if (message.image is not None or message.actions) and alert:
         aps["mutable-content"] = 1
     return {"aps": aps} if aps else None
 
 
-def _webpush(message: Message) -> Json | None:
+def _webpush(message: Message, *, shown: bool) -> Json | None:
     # Firebase takes https links only here; others reach the page as data.
-    if message.link is None or not message.link.startswith("https://"):
-        return None
-    return {"fcm_options": {"link": message.link}}
+    link = message.link if message.link is not None and message.link.startswith("https://") else None
+    actions = [_given(action=one.id, title=one.title, icon=one.icon) for one in message.actions]
+    return _given(
+        fcm_options=None if link is None else {"link": link},
+        notification={"actions": actions} if actions and shown else None,
+    ) or None  # fmt: skip
 
 
 def _data(message: Message) -> Json:
-    return dict(message.data) | _given(link=message.link)
+    # Values of data are texts, and Android has no actions but those that an app makes itself.
+    said = [one.said for one in message.actions]
+    actions = json.dumps(said, separators=(",", ":"), ensure_ascii=False) if said else None
+    return dict(message.data) | _given(link=message.link, actions=actions)
 
 
 def _given(**values: Any) -> Json:

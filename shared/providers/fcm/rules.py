@@ -27,6 +27,8 @@ def message_problems(message: Message, composed: Json) -> Iterator[Problem]:
         yield Problem(pointer="/collapse_key", detail=f"{unfit}, as Apple devices take it")
     if "link" in message.data and message.link not in (None, message.data["link"]):
         yield Problem(pointer="/data/link", detail="link is given twice")
+    if message.actions and "actions" in message.data:
+        yield Problem(pointer="/data/actions", detail="actions is given twice")
     problem = size_problem(composed)
     if problem is not None:
         yield problem

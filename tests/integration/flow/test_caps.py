@@ -131,3 +131,18 @@ async def places(scene: Scene) -> list[int]:
     """How many sends have one, of every user."""
     found = scene.store.database["caps"].find({"_id": {"$gte": f"{scene.app}.", "$lt": f"{scene.app}/"}})
     return [len(one["b"][0]["sent"]) for one in await found.to_list(None)]
+
+
+async def test_a_dry_run_reports_who_has_had_enough_and_takes_no_place(scene: Scene) -> None:
+    """Of APNs, too, which checks no message."""
+    await capped(scene)
+    apns, fcm = await scene.devices("apns", 2, user="u{}"), await scene.devices("fcm", 2, user="u{}")
+    for _ in range(2):
+        report = await scene.run(category="ads", dry_run=True)
+        assert fates(report) == {"planned": 4, "delivered": 4}
+    assert fates(await scene.run({"users": ["u0"]}, category="ads")) == {"planned": 2, "delivered": 2}
+    report = await scene.run(category="ads", dry_run=True)
+    assert (fates(report), suppressed(report)) == ({"planned": 4, "delivered": 2, "suppressed": 2}, {"capped": 2})
+    assert {one["platform"]: one["suppressed"] for one in report["variants"]} == {"apns": 1, "fcm": 1}
+    assert fates(await scene.run({"users": ["u1"]}, category="ads")) == {"planned": 2, "delivered": 2}
+    assert scene.accepted([*apns, *fcm])[2] == 0

@@ -225,7 +225,7 @@ async def test_a_send_to_more_than_the_rule_allows_waits_for_a_confirmation(
         said = await asked(scene, backend, door, audience=audience)
         assert [one["pointer"] for one in said["errors"]] == ["/confirm"], audience
     assert accepted(scene, devices) == Counter()
-    assert fates(await report_of(scene, backend, door, audience={"users": ["u0", "u1"]})) == {
+    assert fates(await report_of(scene, backend, door, audience={"users": ["u0", "u1", "u0", "u1"]})) == {
         "planned": 2, "delivered": 2,
     }  # fmt: skip
     confirmed = await report_of(scene, backend, door, audience={"everyone": True}, confirm=True)

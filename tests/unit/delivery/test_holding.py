@@ -1,5 +1,6 @@
 """What is held until a device's own time, what is left out, and with which deadline the rest goes."""
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -69,6 +70,20 @@ def test_zones_that_are_past_it_get_it_now_or_the_next_day_or_not_at_all(passed:
     assert min(one.due for one in part.owed) == NOW + HOUR  # New York's own nine is still to come
     if now:
         assert tally.job.send.deadline == NOW + HOUR
+
+
+def test_of_a_spread_send_each_chunk_is_as_long_after_the_time_of_every_zone() -> None:
+    for passed, owed in (("now", 4), ("skip", 4)):
+        tally = tallied(local=LocalTime(at=NINE, passed=passed, zone="Europe/London"))
+        tally.job = replace(tally.job, turn=2 * HOUR)
+        assert not to_send_now(tally, tally.found.devices)
+        dues = [(one.due - NOW, (one.until or NOW) - one.due) for one in tally.part().owed]
+        assert dues == [(hours * HOUR, HOUR) for hours in (14, 21, 22, 27)]
+        assert len(dues) == owed
+    late = NOW + 3 * HOUR  # past zones are not missed, as this chunk's turn has just come
+    tally = tallied(late, LocalTime(at=iso("2026-05-01T09:00")), zones=["Asia/Tokyo"])
+    tally.job = replace(tally.job, turn=3 * HOUR)
+    assert len(to_send_now(tally, tally.found.devices)) == 1
 
 
 def test_who_moved_west_waits_on_and_who_moved_east_gets_it_at_its_turn() -> None:

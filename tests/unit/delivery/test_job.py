@@ -64,3 +64,18 @@ def test_a_retry_names_its_parent_and_keeps_the_range_of_its_first_attempt(
 def test_a_member_that_does_not_follow_from_its_plan_is_refused(wrong: str) -> None:
     with pytest.raises(LookupError):
         job(f"{SEND.key}.{wrong}", SEND, plan(scan(40)))
+
+
+def test_the_chunks_of_a_spread_send_have_their_turns_one_after_the_other() -> None:
+    bounds, chunks = cut_range(30, 10, 1)
+    pieces, more = cut_lists([20], 10, 1)
+    routes = (
+        PlannedRoute(variant="v1", platform="apns", bounds=bounds, chunks=chunks),
+        PlannedRoute(variant="v2", platform="fcm", pieces=pieces, chunks=more),
+    )
+    whole = plan(*routes).model_copy(update={"pace": 1.5})
+    members = [member for one in whole.slices() for member in one.members()]
+    assert [job(one, SEND, whole).turn.total_seconds() for one in members] == [0, 1.5, 3, 4.5, 6]
+    retried = member_id(retry_slice_id(members[3], 0), 0)
+    assert job(retried, SEND, whole).turn.total_seconds() == 4.5
+    assert not job(members[3], SEND, plan(*routes)).turn

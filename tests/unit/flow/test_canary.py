@@ -67,6 +67,25 @@ def test_what_is_refused_late_or_still_owed_has_failed_and_dead_tokens_have_not(
     assert failed_share(Sum(matched=Counter({("v", "p"): matched}), counts=counts)) == failed
 
 
+@pytest.mark.parametrize(
+    ("ends", "waiting", "failed"),
+    [
+        ({}, 10, None),
+        ({Fate.SUPPRESSED: 2, Fate.UNREGISTERED: 1}, 7, None),
+        ({Fate.DELIVERED: 3}, 7, 0.0),
+        ({Fate.DELIVERED: 3, Fate.REJECTED: 1}, 6, 0.25),
+        ({Fate.DELIVERED: 3}, 6, 0.25),
+        ({Fate.DELIVERED: 9, Fate.REJECTED: 1}, 3, 0.1),
+    ],
+    ids=["nobody's turn", "nobody who counts", "some", "one failed", "one is owed another", "counted a moment apart"],
+)
+def test_who_waits_for_a_time_of_his_own_has_not_failed(
+    ends: dict[Fate, int], waiting: int, failed: float | None
+) -> None:
+    counts = Counter({("v", "p", fate, ""): n for fate, n in ends.items()})
+    assert failed_share(Sum(matched=Counter({("v", "p"): 10}), counts=counts), waiting) == failed
+
+
 def test_a_number_is_a_share_of_all() -> None:
     assert share_of(Canary(number=100), 1000) == 0.1
     assert share_of(Canary(number=100), 50) == 1.0

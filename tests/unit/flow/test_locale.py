@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from shared.flow.locale import best, ranges, spelled
+from shared.flow.message import Message
 
 KNOWN = {"de", "pt", "pt-br", "zh-hant", "en"}
 FALLBACKS = {"gsw": ("de-CH", "fr"), "pt-ao": ("en",), "ca": ("es", "en")}
@@ -46,3 +48,8 @@ def test_what_is_chosen_is_known_and_begins_the_locale(locale: str, known: set[s
     else:
         assert chosen in known
         assert f"{spelled(locale)}-".startswith(f"{chosen}-")
+
+
+def test_two_translations_for_one_language_are_refused() -> None:
+    with pytest.raises(ValidationError, match="two translations for one language tag"):
+        Message.model_validate({"title": "a", "localized": {"pt-BR": {"title": "b"}, "PT_br": {"title": "c"}}})

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cli.importing import aerogear, json_values, ndjson, onesignal, sns
-from services.cli.importing.parts import parts
+from services.cli.importing.parts import LINES, parts
 from services.cli.importing.row import Device, Reader, Row, Skipped, Variants, WrongFormatError
+from services.ingest.importing import LISTED
 
 VARIANTS = Variants({"apns": "v-ios", "fcm": "v-android"})
 Json = dict[str, Any]
@@ -155,3 +156,64 @@ def test_every_row_is_in_one_part_and_every_line_knows_its_place(which: list[boo
     assert [one for part in cut for one in part.skipped] == [one for one in given_ if isinstance(one, Skipped)]
     assert all(part.body.splitlines() == [b"%d" % place for place in part.places] for part in cut if part.places)
     assert all(0 < len(part.lines) + len(part.skipped) <= lines_ for part in cut)
+
+
+def test_what_carillon_would_refuse_is_left_out_and_the_device_is_not() -> None:
+    found = rows(aerogear.read, json.dumps([
+        {"deviceToken": "a a-", "operatingSystem": " iOS ", "alias": 4711, "osVersion": 14,
+         "categories": ["x" * 65, "a\u0000b", "good", 5] + [f"c{n}" for n in range(150)]},
+        {"deviceToken": "bb", "operatingSystem": "iOS", "alias": "u" * 257},
+    ]))  # fmt: skip
+    first, second = lines(found)
+    assert (first["token"], first["user"], first["os_version"]) == ("aa", "4711", "14")
+    assert (first["tags"][:2], len(first["tags"])) == (["good", "c0"], 100)
+    assert second == {"variant": "v-ios", "token": "bb"}
+    tags = (
+        '{"id": 101587654321098765, "nan": NaN, "far": 1e400, "list": ["a"], "long": "' + "x" * 300 + '", "pi": 3.14}'
+    )
+    row = onesignal_row(
+        identifier="aa", device_type="iOSPush", external_user_id="u" * 300, tags=tags, language="a" * 40
+    )
+    (line,) = lines(rows(onesignal.read, HEADER + row))
+    assert line == {
+        "variant": "v-ios", "token": "aa",
+        "attributes": {"id": "101587654321098765", "nan": "NaN", "far": "Infinity", "list": '["a"]',
+                       "long": "x" * 256, "pi": 3.14},
+    }  # fmt: skip
+
+
+def test_a_user_of_sns_is_never_cut_and_a_list_of_endpoints_is_read() -> None:
+    ends = [
+        {
+            "EndpointArn": "arn:aws:sns:eu-west-1:1:endpoint/GCM/app/1",
+            "Attributes": {"Token": "a", "CustomUserData": data},
+        }
+        for data in ("ada", "u" * 257, "u" * 256 + "v")
+    ]
+    for text in (json.dumps({"Endpoints": ends}), json.dumps(ends), "\n".join(map(json.dumps, ends))):
+        assert [one.get("user") for one in lines(rows(sns.read, text))] == ["ada", None, None]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        (HEADER + onesignal_row(identifier="aa", device_type="0", tags="ä")).encode("latin-1"),
+        gzip.compress((HEADER + onesignal_row(identifier="aa") * 500).encode())[:-200],
+        gzip.compress(HEADER.encode())[:12] + b"nonsense",
+    ],
+    ids=["latin-1", "cut off", "no gzip"],
+)
+def test_a_file_that_cannot_be_read_on_says_so(broken: bytes) -> None:
+    with pytest.raises(WrongFormatError, match="UTF-8, or cut off"):
+        rows(onesignal.read, broken)
+
+
+def test_a_line_that_would_end_the_whole_request_is_left_out() -> None:
+    long = json.dumps({"variant": "v", "token": "x" * 70_000})
+    (part,) = parts(iter(rows(ndjson.read, b"\xef\xbb\xbf" + f'{{"token":"a"}}\r\n{long}\n{{"token":"b"}}'.encode())))
+    assert (part.places, part.lines) == ([1, 3], [b'{"token":"a"}', b'{"token":"b"}'])
+    assert [(one.place, one.why) for one in part.skipped] == [(2, "longer than 64 kB")]
+
+
+def test_of_all_lines_of_a_part_the_answer_says_why() -> None:
+    assert LINES <= LISTED

@@ -112,7 +112,7 @@ ANDROID_NOTIFICATION: Values = {
     "channel_id": ("x", 1),
     "ticker": ("x", 1),
     "sticky": (True, 1),
-    "event_time": ("2026-01-31T12:00:00.5Z", "2026-01-31T12:00:00"),
+    "event_time": ("2026-01-31T12:00:00.5Z", "2026-01-31 12:00:00Z"),
     "local_only": (True, 1),
     "notification_priority": ("PRIORITY_MAX", "MAX"),
     "default_sound": (True, 1),
@@ -134,7 +134,7 @@ APNS_CONFIG: Values = {
 }
 WEBPUSH: Values = {
     "headers": ({"TTL": "60", "Urgency": "high"}, {"TTL": "1m"}),
-    "data": ({"a": "1"}, {"a": None}),
+    "data": ({"a": "1", "b": None}, {"a": 1}),
     "notification": ({"title": "x", "actions": [{"action": "a"}]}, "x"),
     "fcm_options": ({"link": "https://x"}, {"link": "http://x"}),
 }

@@ -77,6 +77,21 @@ def test_the_unified_message_lands_where_the_readme_says() -> None:
     }
 
 
+def test_null_in_the_raw_block_takes_away_what_the_unified_message_sets() -> None:
+    message = {
+        "title": "T", "link": "https://x", "data": {"k": "v", "l": "w"}, "collapse_key": "c",
+        "fcm": {
+            "data": {"k": None, "link": None}, "webpush": {"fcm_options": None, "headers": {"TTL": None}},
+            "apns": {"headers": {"apns-collapse-id": None}},
+        },
+    }  # fmt: skip
+    assert _pointers(message) == []
+    sent = _sent(message)
+    assert sent["data"] == {"l": "w"}
+    assert sent["webpush"] == {"headers": {"TTL": "86400"}}
+    assert sent["apns"]["headers"]["apns-collapse-id"] == ONCE
+
+
 def test_a_plain_text_is_shown_once_and_gets_no_collapse_key_unasked() -> None:
     assert _sent({"title": "T"}) == {
         "token": TOKEN.token,
