@@ -91,6 +91,7 @@ async def test_a_lost_wake_up_is_made_up_for_and_a_send_never_planned_in_its_tim
         tagged = await frail.send({"tags": {"any": ["red"]}}, ttl=1)
         listed = await frail.send({"devices": [dev.id for dev in devices[:20]]}, ttl=1)
         large, small = await frail.send(), await frail.send({"users": ["ann"]})
+        await until(lambda: frail.accepted(devices[-1:]) == {1: 1})  # a small send needs no planner
         assert await frail_backend.drain("sends.bulk", at_least=1)
         assert await frail_backend.drain("sends.now", at_least=1)
         await asyncio.sleep(6)  # the deadline, and the five minutes past it at this time scale
