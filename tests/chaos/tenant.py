@@ -25,12 +25,14 @@ from tests.chaos.providers import Providers
 Json = dict[str, Any]
 DEAD: Final = 200
 BATCH: Final = 5000
+CERTIFIED: Final = "+certificate"
+"""Behind the platform: with a push certificate in a key's place, as old apps have it."""
 REGISTERED: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One variant; an APNs one has a signing key of its own."""
+    """One variant; an APNs one has a signing key of its own, or a certificate."""
 
     id: str
     platform: str
@@ -54,16 +56,26 @@ async def make(fleet: Fleet, http: httpx.AsyncClient, providers: Providers, name
     app = await _made(http, "/v1/apps", {"name": name}, admin)
     account = await providers.call("POST", "/fcm/service-accounts/make", {"project": name})
     variants = []
-    for number, platform in enumerate(kinds):
-        apple = await asyncio.to_thread(apple_key) if platform == "apns" else None
+    for number, kind in enumerate(kinds):
+        platform = kind.removesuffix(CERTIFIED)
+        apple = await asyncio.to_thread(apple_key) if kind == "apns" else None
+        settings = {"service_account": account}
         if apple is not None:
             key = {"key_id": apple.key_id, "team_id": apple.team_id, "public_key": apple.public_key}
             await providers.call("POST", "/apns/keys", key)
-        settings = apns_settings(apple) if apple else {"service_account": account}
+            settings = apns_settings(apple)
+        elif kind != platform:
+            settings = await _certified(providers)
         body = {"platform": platform, "name": f"{platform} {number}", "settings": settings}
         made = await _made(http, f"/v1/apps/{app['id']}/variants", body, admin)
         variants.append(Variant(made["id"], platform, apple))
     return Tenant(app["id"], app["app_secret"], app["client_secret"], name, variants)
+
+
+async def _certified(providers: Providers) -> Json:
+    asked = {"bundle": BUNDLE, "environments": ["production"]}
+    made = await providers.call("POST", "/apns/certificates/make", asked)
+    return {"environment": "production", "topic": BUNDLE, "certificate": made["certificate"]}
 
 
 def apns_settings(apple: AppleKey, environment: str = "production") -> Json:
