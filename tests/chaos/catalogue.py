@@ -8,6 +8,7 @@ from tests.chaos.faults import (
     broker,
     bulkheads,
     deaths,
+    garbage,
     limits,
     machines,
     network,
@@ -78,6 +79,7 @@ BROKER: Final = (
     Case("connections-closed", "close_all_connections every 3 s", broker.connections_closed),
     Case("disk-alarm", "the broker's disk is low", broker.disk_alarm),
     Case("memory-alarm", "the broker's memory is low", broker.memory_alarm),
+    Case("garbage", "messages that nobody can read in the queues of work and results", garbage.unreadable),
 )
 STORE: Final = (
     Case("primary-killed", "kill -9 of MongoDB's primary", store.primary_killed, THREE),

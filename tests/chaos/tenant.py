@@ -6,6 +6,7 @@ One in two hundred is dead: its provider says so, by a moment after it registere
 import asyncio
 import hashlib
 import json
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,13 @@ from pymongo import MongoClient
 
 from services.cli.local.fleet import Fleet
 from services.cli.rehearsal.keys import BUNDLE, AppleKey, apple_key
-from shared.flow.identity import device_id, shard_of
+from shared.flow.accept import RouteTarget, accept
+from shared.flow.audience import Audience
+from shared.flow.identity import device_id, send_key, shard_of
+from shared.flow.message import Message
+from shared.flow.send import Problem, SendRequest
+from shared.store.connection import open_store
+from shared.store.keyring import open_keyring
 from shared.store.look_ups import token_key
 from tests.chaos.checker.population import Device
 from tests.chaos.providers import Providers
@@ -28,6 +35,7 @@ BATCH: Final = 5000
 CERTIFIED: Final = "+certificate"
 """Behind the platform: with a push certificate in a key's place, as old apps have it."""
 REGISTERED: Final = timedelta(days=1)
+LONG_AGO: Final = timedelta(days=40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,19 @@ def store(fleet: Fleet, tenant: Tenant, devices: Sequence[Device]) -> None:
             collection.insert_many(
                 [_document(tenant.app, one) for one in devices[start : start + BATCH]], ordered=False
             )
+
+
+async def of_long_ago(fleet: Fleet, tenant: Tenant) -> None:
+    """A command that was refused then, of which nothing but its report is to be kept."""
+    at = datetime.now(UTC) - LONG_AGO
+    request = SendRequest(audience=Audience(users=("nobody",)), message=Message(title="Long ago"), ttl=60)
+    routes = [RouteTarget(one.id, one.platform) for one in tenant.variants]
+    key = send_key(tenant.app, f"long-ago-{secrets.token_hex(4)}")
+    refused = [Problem(pointer="/message", detail="as it was then")]
+    send = accept(request, tenant.app, key, routes, at, check=lambda *_: refused)
+    keyring = open_keyring(fleet.site.folder / "keys" / "keyring")
+    async with open_store(fleet.site.mongodb_url, fleet.site.database, keyring) as found:
+        await found.sends.insert([send])
 
 
 def write(file: Path, devices: Sequence[Device]) -> None:
