@@ -83,7 +83,7 @@ class Survey:
         each of these days, however few devices it has of it. Some chunks are asked; one look at more does not show it.
         """
         chunks = -(-found.matched // CHUNK_SIZE)
-        if found.look == SCAN or chunks < 2:  # noqa: PLR2004  # one is the whole
+        if found.look == SCAN or chunks < 2 or ASKED * found.examined // chunks > TOO_MANY:  # noqa: PLR2004  # one is all
             return found
         asked = range(0, chunks, -(-chunks // ASKED))
         parts = [ShardRange(SHARDS * n // chunks, SHARDS * (n + 1) // chunks) for n in asked]
