@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from services.delivery.conflicts import conflicting
 from services.delivery.measuring import ends_of, times_of, waited_for
 from services.delivery.tally import members_of
 from shared.bus.connection import Bus
@@ -24,7 +25,6 @@ from shared.flow.identity import retry_slice_id
 from shared.flow.lane import Lane
 from shared.flow.record import Part, Record
 from shared.flow.send import Send
-from shared.flow.verdict import Fate
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
 from shared.runtime.tracing import header
@@ -178,21 +178,6 @@ def _small(sends: Collection[Send]) -> tuple[SmallSend, ...]:
     if not all(send.small for send in sends):
         return ()
     return tuple(SmallSend(key=one.key, routes=len(one.routes), accepted_at=one.accepted_at) for one in sends)
-
-
-def conflicting(one: Part, other: Part) -> int:
-    """How many devices are terminal in both with different verdicts, `failed` left out; one not listed is delivered."""
-    first, second = _fates(one), _fates(other)
-    open_ = {device for part in (one, other) for debt in part.owed for device in debt.devices}
-    return sum(
-        first.get(device, Fate.DELIVERED) != second.get(device, Fate.DELIVERED)
-        and Fate.FAILED not in (first.get(device), second.get(device))
-        for device in (set(first) | set(second)) - open_
-    )
-
-
-def _fates(part: Part) -> dict[bytes, Fate]:
-    return {one.device: one.fate for one in part.undelivered}
 
 
 async def patiently(work: Callable[[], Awaitable[T]]) -> T:

@@ -79,7 +79,8 @@ async def _surveyed(desk: Desk, send: Send, route: Route, audience: Audience) ->
         return Surveyed(named, named, SCAN, exact=True)
     if audience.named is not None:
         return await desk.store.survey.named(send.app, route.variant, audience)
-    return await desk.store.survey.of(send.app, route.variant, audience, send.key, CLOSE)
+    found = await desk.store.survey.of(send.app, route.variant, audience, send.key, CLOSE)
+    return await desk.store.survey.chunked(send.app, route.variant, audience, found)
 
 
 def _view(found: Iterable[tuple[Route, Surveyed]], audience: Audience) -> EstimateView:
@@ -110,4 +111,6 @@ def why_many(one: Surveyed, audience: Audience) -> str:
         return "of the recipients that are named, few fit the other conditions"
     if one.look == SCAN:
         return "no condition narrows it by the index of facets to fewer; every device of the variant is looked at"
+    if one.examined - one.apart <= WIDE * max(one.matched, 1):
+        return "the narrowest condition has many values, and each chunk of a send looks once for every one of them"
     return "the devices that the narrowest condition has are looked at, and few of them fit the others"

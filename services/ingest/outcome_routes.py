@@ -3,7 +3,17 @@
 from http import HTTPStatus
 from typing import Final
 
-from services.ingest import interactions, privacy, receipts, reporting, sends, user_export, watching, webhooks
+from services.ingest import (
+    interactions,
+    privacy,
+    receipts,
+    reporting,
+    sends,
+    user_export,
+    watching,
+    webhook_bodies,
+    webhooks,
+)
 from services.ingest.call import Endpoint
 from services.ingest.explaining import Explanation
 from services.ingest.lines import MEDIA_TYPE as LINES
@@ -63,18 +73,19 @@ REPORT_ENDPOINTS: Final = (
 WEBHOOK_ENDPOINTS: Final = (
     Endpoint(
         "POST", "/v1/webhooks", webhooks.create, BACKEND, "Name an address for events; its secret is shown this once",
-        {HTTPStatus.CREATED: webhooks.WebhookMade}, request=webhooks.NewWebhook, conflicts=True,
+        {HTTPStatus.CREATED: webhook_bodies.WebhookMade}, request=webhook_bodies.NewWebhook, conflicts=True,
     ),
     Endpoint(
-        "GET", "/v1/webhooks", webhooks.show_all, BACKEND, "List the webhooks", {HTTPStatus.OK: webhooks.WebhookList}
+        "GET", "/v1/webhooks", webhooks.show_all, BACKEND, "List the webhooks",
+        {HTTPStatus.OK: webhook_bodies.WebhookList},
     ),
     Endpoint(
         "GET", "/v1/webhooks/{webhook}", webhooks.show, BACKEND, "Show a webhook without its secret",
-        {HTTPStatus.OK: webhooks.WebhookView},
+        {HTTPStatus.OK: webhook_bodies.WebhookView},
     ),
     Endpoint(
         "PUT", "/v1/webhooks/{webhook}", webhooks.change, BACKEND, "Change a webhook, stop it or call it again",
-        {HTTPStatus.OK: webhooks.WebhookView}, request=webhooks.WebhookChange,
+        {HTTPStatus.OK: webhook_bodies.WebhookView}, request=webhook_bodies.WebhookChange,
     ),
     Endpoint(
         "DELETE", "/v1/webhooks/{webhook}", webhooks.remove, BACKEND, "Remove a webhook and what is owed to it",
@@ -82,16 +93,17 @@ WEBHOOK_ENDPOINTS: Final = (
     ),
     Endpoint(
         "POST", "/v1/webhooks/{webhook}/secrets", webhooks.rotate, BACKEND,
-        "Make a new secret; for 24 hours the one before it signs too", {HTTPStatus.CREATED: webhooks.WebhookSecret},
+        "Make a new secret; for 24 hours the one before it signs too",
+        {HTTPStatus.CREATED: webhook_bodies.WebhookSecret},
     ),
     Endpoint(
         "GET", "/v1/webhooks/{webhook}/deliveries", webhooks.deliveries, BACKEND,
-        "Show what a webhook was told, and what it is owed", {HTTPStatus.OK: webhooks.DeliveryList},
-        query=webhooks.DeliveriesWanted,
+        "Show what a webhook was told, and what it is owed", {HTTPStatus.OK: webhook_bodies.DeliveryList},
+        query=webhook_bodies.DeliveriesWanted,
     ),
     Endpoint(
         "POST", "/v1/webhooks/{webhook}:replay", webhooks.replay, BACKEND, "Tell a webhook again",
-        {HTTPStatus.OK: webhooks.Replayed}, request=webhooks.Replay,
+        {HTTPStatus.OK: webhook_bodies.Replayed}, request=webhook_bodies.Replay,
     ),
 )  # fmt: skip
 

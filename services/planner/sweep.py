@@ -77,14 +77,14 @@ class Sweep:
         """Moves a watermark on over the sends that are so old by now; the open ones go on the schedule."""
         until = self.clock.now() - age
         while not self.life.draining:
-            before = await self.store.schedule.swept_until(mark, until - START)
+            before = await self.store.sweeps.until(mark, until - START)
             page = await self.store.sends.accepted_between(before, until, PAGE)
             after = page_end([at for at, _ in page], until)
             sends = [send for at, send in page if send is not None and at <= after]
             for send in await self._unsettled(sends):
                 await self.store.schedule.add(send, self.clock.now(), self.looking.patience)
                 self.metrics.swept.labels("send").inc()
-            if not await self.store.schedule.sweep_on(mark, before, after) or after == until:
+            if not await self.store.sweeps.move_on(mark, before, after) or after == until:
                 return
 
     async def _unsettled(self, sends: list[Send]) -> list[Send]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from datetime import timedelta
 
 from services.reporter.adding import Adding
 from services.reporter.deriving import Deriving
@@ -44,7 +45,8 @@ async def run(on: Foundation, settings: ReporterSettings) -> None:
     deriving = Deriving(on.store, on.clock, Retiring(removing, Suspecting(gate)), feedback, announcing)
     summing = Summing(on.store, on.clock, on.metrics, feedback, deriving, on.tracing)
     hearing = Hearing(on.store, on.taking("results"), deriving, feedback, summing, on.metrics, on.tracing)
-    async with open_caller(settings.networks()) as caller, asyncio.TaskGroup() as tasks:
+    within = timedelta(seconds=settings.webhook_seconds)
+    async with open_caller(settings.networks(), within=within) as caller, asyncio.TaskGroup() as tasks:
         endless = tasks.create_task(summing.run())
         tasks.create_task(housekeeping.run())
         tasks.create_task(Watching(on.store, announcing, on.life).run())

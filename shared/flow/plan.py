@@ -78,10 +78,6 @@ class Plan(Travelling):
             for number, chunks in enumerate(planned.chunks):
                 yield Slice(slice_id(self.key, route, number), planned.variant, planned.platform, chunks)
 
-    def slices_for(self, platform: str) -> list["Slice"]:
-        """The slices of one platform, in the order in which they are released."""
-        return [one for one in self.slices() if one.platform == platform]
-
 
 @dataclass(frozen=True, slots=True)
 class Slice:

@@ -48,6 +48,7 @@ from shared.store.sends import Sends
 from shared.store.spans import Spans
 from shared.store.started import Started
 from shared.store.survey import Survey
+from shared.store.sweeps import Sweeps
 from shared.store.tags import TagBook
 from shared.store.templates import Templates
 from shared.store.traces import Traces
@@ -75,6 +76,7 @@ class Store:
         self.lists = Lists(self.database)
         self.plans = Plans(self.database)
         self.schedule = Schedule(self.database)
+        self.sweeps = Sweeps(self.database)
         self.orders = Orders(self.database)
         self.records = Records(self.database)
         self.deaths = Deaths(self.database)

@@ -43,7 +43,7 @@ class Scheduled:
 
 
 class Schedule:
-    """The collection `schedule`, and the watermark up to which sends were swept once (`sweeps`)."""
+    """The collection `schedule`."""
 
     INDEXES: Final = (
         IndexModel([("check_at", 1)]),
@@ -53,7 +53,6 @@ class Schedule:
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._schedule = database["schedule"]
-        self._sweeps = database["sweeps"]
 
     async def ensure(self) -> None:
         """Makes the indexes."""
@@ -166,19 +165,6 @@ class Schedule:
     async def remove(self, key: str) -> None:
         """Nothing is owed to this send any more."""
         await self._schedule.delete_one({"_id": key})
-
-    async def swept_until(self, mark: str, start: datetime) -> datetime:
-        """Across apps: sends accepted up to this moment were looked at once; `start` if there was no sweep yet."""
-        found = await self._sweeps.find_one_and_update(
-            {"_id": mark}, {"$setOnInsert": {"until": start}}, upsert=True, return_document=ReturnDocument.AFTER
-        )
-        until: datetime = found["until"] if found else start
-        return until
-
-    async def sweep_on(self, mark: str, before: datetime, after: datetime) -> bool:
-        """Moves the watermark on; False if another planner did."""
-        done = await self._sweeps.update_one({"_id": mark, "until": before}, {"$set": {"until": after}})
-        return done.modified_count == 1
 
 
 def _scheduled(found: dict[str, Any]) -> Scheduled:

@@ -76,6 +76,7 @@ async def _told(url: str, folder: Path) -> None:
 async def _line(store: Store, kind: str, filter_: dict[str, Any]) -> str:
     audience = audience_of(filter_)
     surveyed = await store.survey.of("app", "v1", audience, "key", CLOSE)
+    surveyed = await store.survey.chunked("app", "v1", audience, surveyed)
     _, chunks = cut_range(max(surveyed.matched, 1))
     width = SHARDS // sum(chunks)
     plan, stats = await stages_of(store, audience, surveyed, ShardRange(SHARDS // 3, SHARDS // 3 + width))

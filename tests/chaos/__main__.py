@@ -36,6 +36,8 @@ def main() -> int:
     say(f"{len(outcomes) - len(missed)} of {len(outcomes)} cases hold")
     if missed:
         say(f"not: {', '.join(missed)}")
+    if len(outcomes) == len(CASES):
+        say(f"metrics that never moved: {', '.join(table.unmoved(outcomes.values())) or 'none'}")
     return int(bool(missed))
 
 

@@ -35,6 +35,8 @@ class Setup:
     trickle: float = 5
     reports_within: float = 60
     """Seconds for reports to become final after the fault is over and the last campaign is."""
+    webhook: bool = False
+    """Whether the app has one, which must be told of the end of every promised send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Result:
     miscounted: int
     seconds: float
     seed: int
+    metrics: tuple[str, ...] = ()
+    """Those of the catalogue that moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ class Outcome:
     def parsed(cls, given: Mapping[str, Any]) -> "Outcome":
         """From what `asdict` makes of one, by way of JSON."""
         found = given["result"]
-        result = Result(**{**found, "in_flight_at_kills": tuple(found["in_flight_at_kills"])}) if found else None
+        several = {name: tuple(found[name]) for name in ("in_flight_at_kills", "metrics")} if found else {}
+        result = Result(**{**found, **several}) if found else None
         return cls(result, tuple(given["failures"]), tuple(given["remarks"]), tuple(given["recovery"]))
 
     @property

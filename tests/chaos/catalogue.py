@@ -8,6 +8,7 @@ from tests.chaos.faults import (
     broker,
     bulkheads,
     deaths,
+    garbage,
     limits,
     machines,
     network,
@@ -21,8 +22,10 @@ from tests.chaos.faults import (
 THREE: Final = Setup(Stack(store_nodes=3))
 MINUTE: Final = Setup(Stack(scale=10))
 """At 60 a minute would be an hour of retries, after which Google is left alone."""
+CERTIFIED: Final = Setup(variants=("apns", "fcm", "apns+certificate"))
 NEVER: Final = Setup(duplicates="never")
 SLOW: Final = Setup(latency=0.4, trickle=3)
+TOLD: Final = Setup(latency=0.4, trickle=3, webhook=True)
 ALONE: Final = Setup(trickle=0.01)
 LIMITED: Final = Setup(variants=("apns",), latency=0.05, trickle=2)
 BUSY_DOOR: Final = Setup(latency=0.1, trickle=15)
@@ -35,8 +38,9 @@ DEATHS: Final = (
     Case("kill-ingest", "kill -9 of ingest", deaths.killed("ingest"), BUSY_DOOR, kills=True),
     *(
         Case(f"kill-{name}", f"kill -9 of {name}", deaths.killed(name), SLOW, kills=True)
-        for name in deaths.SERVICES[1:]
+        for name in deaths.SERVICES[1:-1]
     ),
+    Case("kill-reporter", "kill -9 of reporter", deaths.killed("reporter"), TOLD, kills=True),
     Case("rolling-restart", "SIGTERM for every service in turn", deaths.rolling_restart),
     Case(
         "kill-often",
@@ -67,7 +71,7 @@ DEATHS: Final = (
         poison=True,
     ),
     Case("frozen-worker", "SIGSTOP of a worker past its claims", deaths.frozen_past_its_claim),
-    Case("twins", "two reporters and two planners, each killed once", deaths.twins, SLOW, kills=True),
+    Case("twins", "two reporters and two planners, each killed once", deaths.twins, TOLD, kills=True),
 )
 BROKER: Final = (
     Case("broker-restart", "the broker restarts", broker.restarted),
@@ -75,6 +79,7 @@ BROKER: Final = (
     Case("connections-closed", "close_all_connections every 3 s", broker.connections_closed),
     Case("disk-alarm", "the broker's disk is low", broker.disk_alarm),
     Case("memory-alarm", "the broker's memory is low", broker.memory_alarm),
+    Case("garbage", "messages that nobody can read in the queues of work and results", garbage.unreadable),
 )
 STORE: Final = (
     Case("primary-killed", "kill -9 of MongoDB's primary", store.primary_killed, THREE),
@@ -92,7 +97,7 @@ PROVIDERS: Final = (
     Case("one-stream", "MAX_CONCURRENT_STREAMS drops to 1", wire.one_stream),
 )
 WRONG: Final = (
-    Case("wrong-certificate", "the provider's certificate is not trusted", machines.wrong_certificate),
+    Case("wrong-certificate", "the provider's certificate is not trusted", machines.wrong_certificate, CERTIFIED),
     Case("wrong-environment", "tokens of the other environment", audiences.wrong_environment, drives=True),
     Case("clocks-off", "clocks an hour ahead and behind", machines.clocks_off, needs=(machines.FAKETIME,)),
 )

@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -16,8 +17,10 @@ from tests.chaos.checker import asking, books, ledger, population, promises, rec
 from tests.chaos.checker.books import Balance
 from tests.chaos.scene import Scene
 from tests.chaos.stage import Servers, scene
+from tests.moved import Watch, watching
 
 RECOVERY_MARGIN: Final = 2.0
+METRICS_EVERY: Final = timedelta(seconds=2)
 REMARKS: Final = 8
 
 
@@ -40,10 +43,11 @@ async def run(case: Case, running: Fleet, servers: Servers, of: Run) -> Outcome:
     try:
         async with (
             asyncio.timeout(case.limit),
+            watching(running, METRICS_EVERY) as watch,
             scene(case, running, servers, folder, of.devices, chance, short=of.short) as one,
         ):
             await _play(case, one)
-            return await _audit(case, one, of, began)
+            return await _audit(case, one, of, began, watch)
     except (Exception, ExceptionGroup) as error:  # noqa: BLE001  # one case's failure is not the end of the others
         return Outcome(None, tuple(_told(error)))
 
@@ -89,7 +93,7 @@ async def _going(work: object) -> AsyncIterator[None]:
             await task
 
 
-async def _audit(case: Case, one: Scene, of: Run, began: float) -> Outcome:
+async def _audit(case: Case, one: Scene, of: Run, began: float, watch: Watch) -> Outcome:
     """From the outside: journal, logs and API."""
     meant = promises.read(one.folder / "promises.jsonl")
     ids = [promise.id for promise in meant.values() if promise.id]
@@ -98,6 +102,8 @@ async def _audit(case: Case, one: Scene, of: Run, began: float) -> Outcome:
     ours = {mark: answers for mark, answers in asked.sends.items() if mark in meant}
     people = population.read(one.folder / "population.jsonl")
     balance = books.close(meant.values(), people, ours, told)
+    untold = await one.hook.untold(set(ids)) if one.hook is not None else 0
+    await watch.scrape()
     result = Result(
         case=case.name,
         devices=of.devices,
@@ -110,13 +116,14 @@ async def _audit(case: Case, one: Scene, of: Run, began: float) -> Outcome:
         miscounted=balance.miscounted,
         seconds=round(time.monotonic() - began, 1),
         seed=of.seed,
+        metrics=tuple(sorted(watch.moved)),
     )
     felt = recovery.felt(one.kills, asked)
     patience = [max(case.setup.stack.lease, kill.away) + RECOVERY_MARGIN for kill in one.kills]
     timed = case.timed and not of.short  # a test run shares its machine: there only the books decide
     slow = [f"{seconds:.1f} s" for seconds, most in zip(felt, patience, strict=True) if timed and seconds > most]
     open_ = sum(1 for report in told.values() if report.get("state") != "finished")
-    failures = _failures(case, result, balance, slow, open_) + one.findings
+    failures = _failures(case, result, balance, slow, open_, untold) + one.findings
     return Outcome(result, tuple(failures), _remarks(balance), tuple(felt))
 
 
@@ -125,7 +132,9 @@ def _remarks(balance: Balance) -> tuple[str, ...]:
     return (*given_up, *balance.remarks[:REMARKS])
 
 
-def _failures(case: Case, result: Result, balance: Balance, slow: list[str], open_: int) -> list[str]:
+def _failures(  # what was found, one by one
+    case: Case, result: Result, balance: Balance, slow: list[str], open_: int, untold: int
+) -> list[str]:
     """Every bar that is missed."""
     bars = {
         f"lost {balance.lost}": balance.lost > 0,
@@ -137,6 +146,8 @@ def _failures(case: Case, result: Result, balance: Balance, slow: list[str], ope
         f"kills were felt for {', '.join(slow)}": bool(slow),
         "nothing was in flight at any kill": case.kills and not sum(result.in_flight_at_kills),
         "nothing was delivered": balance.delivered == 0,
+        f"the webhook was not told of the end of {untold} sends": untold > 0,
+        "a device ended in two ways (chunk_conflicts)": "chunk_conflicts" in result.metrics,
         f"{balance.failed['poison']} healthy notifications closed as poison": (
             balance.failed["poison"] > 0 and not case.poison
         ),

@@ -19,6 +19,7 @@ from tests.chaos.backend import Backend
 from tests.chaos.case import Setup
 from tests.chaos.checker.population import Device
 from tests.chaos.checker.recovery import Kill
+from tests.chaos.hook import Hook
 from tests.chaos.providers import PLATFORMS, Providers
 from tests.chaos.replica_set import Store
 from tests.chaos.tenant import Tenant
@@ -43,6 +44,7 @@ class Scene:
     folder: Path
     chance: Random
     short: bool
+    hook: Hook | None = None
     kills: list[Kill] = field(default_factory=list)
     cut_off: int = 0
     """How often a process that held chunks was killed or frozen past its claims: each may repeat what it held."""

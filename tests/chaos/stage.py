@@ -13,17 +13,20 @@ import httpx
 from pymongo import MongoClient
 
 from services.cli.local.fleet import Fleet
+from services.cli.local.ports import LOOPBACK
 from services.cli.local.rabbitmq import LocalBroker
 from services.cli.local.servers import Broker
 from tests.chaos import tenant
 from tests.chaos.backend import Backend
 from tests.chaos.case import Case, Stack
+from tests.chaos.hook import hooked
 from tests.chaos.journal import Journal
 from tests.chaos.providers import PLATFORMS, Providers
 from tests.chaos.replica_set import Store
 from tests.chaos.scene import Scene
 
 HTTP_PATIENCE = 15.0
+WEBHOOKS = {"WEBHOOK_NETWORKS": f"{LOOPBACK}/32"}
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ def fleet(of: Servers, setup: Stack, folder: Path) -> Iterator[Fleet]:
 def _variables(setup: Stack) -> dict[str, dict[str, str]]:
     delivery = {"LEASE_SECONDS": f"{setup.lease:g}", "CHUNKS_IN_FLIGHT": str(setup.in_flight)}
     ours = {"planner": {"CHUNK_SIZE": str(setup.chunk)}, "delivery-apns": delivery, "delivery-fcm": delivery}
+    ours |= {"ingest": WEBHOOKS, "reporter": WEBHOOKS | {"WEBHOOK_SECONDS": "3"}}
     return {name: {**ours.get(name, {}), **setup.extra.get(name, {})} for name in ours.keys() | setup.extra.keys()}
 
 
@@ -112,9 +116,10 @@ async def scene(
         await providers.turn(accept_unknown_tokens=True, latency={"median": setup.latency, "sigma": 0.2})
         http.headers["authorization"] = f"Bearer {owner.secret}"
         backend = Backend(http, journal, {"ttl": setup.ttl, "duplicates": setup.duplicates})
+        hook = await stack.enter_async_context(hooked(http)) if setup.webhook else None
         yield Scene(
             setup, running, of.broker(), of.store(setup.stack.store_nodes), providers, backend, owner, devices, folder,
-            chance, short,
+            chance, short, hook,
         )  # fmt: skip
 
 

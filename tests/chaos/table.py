@@ -1,10 +1,11 @@
 """Shows outcomes as a table, and writes them as JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from shared.runtime.metrics import catalogue
 from tests.chaos.case import Outcome
 
 HEAD: Final = (
@@ -25,6 +26,12 @@ def line(name: str, outcome: Outcome) -> str:
         f"{found.miscounted:>7}{felt:>8}{found.seconds:>7.0f}  {_listed(found.in_flight_at_kills)}"
     )
     return "\n".join([row, *verdict])
+
+
+def unmoved(outcomes: Iterable[Outcome]) -> list[str]:
+    """Metrics of the catalogue that no case moved; `chunk_conflicts` must not."""
+    moved = {name for outcome in outcomes if outcome.result for name in outcome.result.metrics}
+    return sorted(set(catalogue()) - moved - {"chunk_conflicts"})
 
 
 def write(file: Path, outcomes: Mapping[str, Outcome]) -> None:

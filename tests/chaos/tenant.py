@@ -6,6 +6,7 @@ One in two hundred is dead: its provider says so, by a moment after it registere
 import asyncio
 import hashlib
 import json
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,13 @@ from pymongo import MongoClient
 
 from services.cli.local.fleet import Fleet
 from services.cli.rehearsal.keys import BUNDLE, AppleKey, apple_key
-from shared.flow.identity import device_id, shard_of
+from shared.flow.accept import RouteTarget, accept
+from shared.flow.audience import Audience
+from shared.flow.identity import device_id, send_key, shard_of
+from shared.flow.message import Message
+from shared.flow.send import Problem, SendRequest
+from shared.store.connection import open_store
+from shared.store.keyring import open_keyring
 from shared.store.look_ups import token_key
 from tests.chaos.checker.population import Device
 from tests.chaos.providers import Providers
@@ -25,12 +32,15 @@ from tests.chaos.providers import Providers
 Json = dict[str, Any]
 DEAD: Final = 200
 BATCH: Final = 5000
+CERTIFIED: Final = "+certificate"
+"""Behind the platform: with a push certificate in a key's place, as old apps have it."""
 REGISTERED: Final = timedelta(days=1)
+LONG_AGO: Final = timedelta(days=40)
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One variant; an APNs one has a signing key of its own."""
+    """One variant; an APNs one has a signing key of its own, or a certificate."""
 
     id: str
     platform: str
@@ -54,16 +64,26 @@ async def make(fleet: Fleet, http: httpx.AsyncClient, providers: Providers, name
     app = await _made(http, "/v1/apps", {"name": name}, admin)
     account = await providers.call("POST", "/fcm/service-accounts/make", {"project": name})
     variants = []
-    for number, platform in enumerate(kinds):
-        apple = await asyncio.to_thread(apple_key) if platform == "apns" else None
+    for number, kind in enumerate(kinds):
+        platform = kind.removesuffix(CERTIFIED)
+        apple = await asyncio.to_thread(apple_key) if kind == "apns" else None
+        settings = {"service_account": account}
         if apple is not None:
             key = {"key_id": apple.key_id, "team_id": apple.team_id, "public_key": apple.public_key}
             await providers.call("POST", "/apns/keys", key)
-        settings = apns_settings(apple) if apple else {"service_account": account}
+            settings = apns_settings(apple)
+        elif kind != platform:
+            settings = await _certified(providers)
         body = {"platform": platform, "name": f"{platform} {number}", "settings": settings}
         made = await _made(http, f"/v1/apps/{app['id']}/variants", body, admin)
         variants.append(Variant(made["id"], platform, apple))
     return Tenant(app["id"], app["app_secret"], app["client_secret"], name, variants)
+
+
+async def _certified(providers: Providers) -> Json:
+    asked = {"bundle": BUNDLE, "environments": ["production"]}
+    made = await providers.call("POST", "/apns/certificates/make", asked)
+    return {"environment": "production", "topic": BUNDLE, "certificate": made["certificate"]}
 
 
 def apns_settings(apple: AppleKey, environment: str = "production") -> Json:
@@ -101,6 +121,19 @@ def store(fleet: Fleet, tenant: Tenant, devices: Sequence[Device]) -> None:
             collection.insert_many(
                 [_document(tenant.app, one) for one in devices[start : start + BATCH]], ordered=False
             )
+
+
+async def of_long_ago(fleet: Fleet, tenant: Tenant) -> None:
+    """A command that was refused then, of which nothing but its report is to be kept."""
+    at = datetime.now(UTC) - LONG_AGO
+    request = SendRequest(audience=Audience(users=("nobody",)), message=Message(title="Long ago"), ttl=60)
+    routes = [RouteTarget(one.id, one.platform) for one in tenant.variants]
+    key = send_key(tenant.app, f"long-ago-{secrets.token_hex(4)}")
+    refused = [Problem(pointer="/message", detail="as it was then")]
+    send = accept(request, tenant.app, key, routes, at, check=lambda *_: refused)
+    keyring = open_keyring(fleet.site.folder / "keys" / "keyring")
+    async with open_store(fleet.site.mongodb_url, fleet.site.database, keyring) as found:
+        await found.sends.insert([send])
 
 
 def write(file: Path, devices: Sequence[Device]) -> None:

@@ -1,5 +1,6 @@
 """Installs a Debian package without letting it start a server of its own, now or at the next boot."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -8,9 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from services.cli.local.errors import NotInstalledError
+from services.cli.local.places import BUILD
 
 POLICY = Path("/usr/sbin/policy-rc.d")  # asked before a package starts a service; 101 means: do not
 DENY = "#!/bin/sh\nexit 101\n"
+LOCK = BUILD / "apt.lock"
+OTHERS = "DPkg::Lock::Timeout=300"  # seconds that apt waits for somebody else's installation
 
 
 def install(package: str, never_started: tuple[str, ...] = ()) -> None:
@@ -18,12 +22,26 @@ def install(package: str, never_started: tuple[str, ...] = ()) -> None:
     become_root = _become_root()
     if become_root is None or shutil.which("apt-get") is None:
         raise NotInstalledError(f"{package} is missing and cannot be installed from here: apt-get install {package}")
-    apt = [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
-    _run([*apt, "update"], check=False)  # an old index may still do
-    with _no_service_starts(become_root):
+    apt = [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", OTHERS]
+    with _one_at_a_time(), _no_service_starts(become_root):
+        _run([*apt, "update"], check=False)  # an old index may still do
         _run([*apt, "install", "-y", "--no-install-recommends", package])
     if never_started and Path("/run/systemd/system").exists():
         _run([*become_root, "systemctl", "disable", "--quiet", *never_started], check=False)
+
+
+def possible() -> bool:
+    """Whether a package can be installed from here."""
+    return _become_root() is not None and shutil.which("apt-get") is not None
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two at once would take each other's policy for the machine's own."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

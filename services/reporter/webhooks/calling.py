@@ -19,7 +19,7 @@ import httpx
 from shared.flow.webhook import Network, allowed, url_problem
 
 WITHIN: Final = timedelta(seconds=15)
-"""The specification recommends 15 to 30 s."""
+"""Unless the operator says otherwise; the specification recommends 15 to 30 s."""
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
@@ -38,12 +38,12 @@ class Answered:
 
 
 class Caller:
-    """Lives as long as the process; `open_caller` closes it."""
+    """Lives as long as the process; `open_caller` closes it. `within`: what a call takes at most."""
 
     def __init__(
         self, client: httpx.AsyncClient, networks: Sequence[Network], resolve: Resolve, within: timedelta
     ) -> None:
-        self._within = within.total_seconds()
+        self.within = within
         self._client = client
         self._networks = networks
         self._resolve = resolve
@@ -54,10 +54,10 @@ class Caller:
         status: int | None = None
         error = ""
         try:
-            async with asyncio.timeout(self._within):
+            async with asyncio.timeout(self.within.total_seconds()):
                 status = await self._post(url, headers, body)
         except TimeoutError:
-            error = f"no answer within {self._within:g} s"
+            error = f"no answer within {self.within.total_seconds():g} s"
         except _NotAllowed as refused:
             error = str(refused)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError, ValueError) as failed:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from tests.chaos import tenant
 from tests.chaos.scene import Scene, platforms_of
 
 KILLS: Final = 20
@@ -58,7 +59,11 @@ async def frozen_past_its_claim(on: Scene) -> None:
 
 
 async def twins(on: Scene) -> None:
-    """Two reporters and two planners on the same sends; each is killed once while its twin goes on."""
+    """Two reporters and two planners on the same sends; each is killed once while its twin goes on.
+
+    A send of long ago is there, too, whose content one of the reporters purges.
+    """
+    await tenant.of_long_ago(on.fleet, on.tenant)
     for name in ("planner", "reporter"):
         await asyncio.to_thread(on.fleet.another(name).start)
     await on.campaign_again()

@@ -1,5 +1,6 @@
 """Of a parked variant, or by a route that is down, one notification is tried; the fate of the rest follows from it."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from services.delivery.parking import Parking
 from services.delivery.routes import Around, Routes
 from services.delivery.telling import Telling
 from services.delivery.transport.contract import Parcel, Results, results_of
-from shared.flow.record import Part
+from shared.flow.record import AWAITED, Part
 from shared.flow.verdict import Answer, Fate, Outcome, OutcomeUnknown
 from shared.providers.registry import provider
 from shared.runtime.clock import FixedClock
@@ -53,6 +54,8 @@ class Bench:
     answer: Callable[[], Outcome] = lambda: FINE
     asked: list[int] = field(default_factory=list)
     parked: Parked | None = None
+    silent: bool = False
+    """Nothing is answered for a while; whoever may goes on without."""
     policy: Policy = field(default_factory=Policy)
     attempts: Attempts = field(init=False)
 
@@ -63,8 +66,9 @@ class Bench:
         authorizer = Authorizer(Wiring(self.store, speaks, speaks.Endpoints(), known, clock, metrics, "w"))
         self.attempts = Attempts(
             rounds.Wiring(
-                speaks, speaks.Endpoints(), Pacing(self, self.store, clock, Life(timedelta(seconds=1))), known,
-                authorizer, clock, metrics, 1, rng, Parking(parking.Wiring("apns", self.store, known, clock, metrics)),
+                speaks, speaks.Endpoints(), Pacing(self, self.store, clock, Life(timedelta(seconds=1)), leaving=self),
+                known, authorizer, clock, metrics, 1, rng,
+                Parking(parking.Wiring("apns", self.store, known, clock, metrics)),
                 Routes("apns", clock, metrics, rng, Around(self.policy, Telling(self.store, "w"))),
                 Capping(self.store.caps, clock),
             )
@@ -73,6 +77,13 @@ class Bench:
     async def send(self, parcels: Sequence[Parcel]) -> list[Results]:
         self.asked += [parcel.requests.count for parcel in parcels]
         return [results_of([self.answer() for _ in range(parcel.requests.count)]) for parcel in parcels]
+
+    async def send_most(self, parcels: Sequence[Parcel]) -> list[Results]:
+        if not self.silent:
+            return await self.send(parcels)
+        self.asked += [parcel.requests.count for parcel in parcels]
+        later: asyncio.Future[Results] = asyncio.get_running_loop().create_future()
+        return [Results(open=list(range(parcel.requests.count)), later=later) for parcel in parcels]
 
     async def variant(self, app: str, variant: str) -> Credentialed:
         made = datetime(2026, 1, 1, tzinfo=UTC)
@@ -203,6 +214,22 @@ async def test_by_a_route_that_is_down_one_is_tried(bench: Bench, answer: Outcom
         assert owed(first) == SIZE
     if answer is DOWN:
         assert isinstance(first, Postponed)
+
+
+async def test_one_that_tries_a_route_and_has_no_answer_yet_is_recorded_as_out_and_never_worked_again_unmarked(
+    bench: Bench,
+) -> None:
+    await bench.break_route()
+    bench.silent = True
+    first, second = await bench.run(2)
+    assert bench.asked == [1]
+    assert owed(first) == SIZE
+    assert isinstance(first, Part)
+    assert {(debt.reason, debt.unknown, len(debt.devices)) for debt in first.owed} == {
+        (AWAITED, True, 1),
+        ("route_down", False, SIZE - 1),
+    }
+    assert isinstance(second, Postponed)
 
 
 async def test_before_it_is_time_nothing_goes_by_a_route_that_is_down(bench: Bench) -> None:

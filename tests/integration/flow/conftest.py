@@ -1,7 +1,7 @@
 """Two fleets: one that every test shares, with an app of its own, and one whose processes tests stop and kill."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +10,9 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from services.cli.local.fleet import Fleet
+from services.cli.local.fleet import TIME_SCALE, Fleet
 from services.cli.local.servers import Broker
+from services.cli.local.services import WAVES, Entry
 from shared.store.connection import open_store
 from shared.store.keyring import open_keyring
 from tests.integration.flow.backend import Backend, open_backend
@@ -31,12 +32,16 @@ FAULTS: Extra = {
 
 
 @contextmanager
-def running(broker: Broker, mongodb_url: str, folder: Path, extra: Extra) -> Iterator[Fleet]:
+def running(
+    broker: Broker, mongodb_url: str, folder: Path, extra: Extra, scale: float = TIME_SCALE,
+    waves: Sequence[Sequence[Entry]] = WAVES,
+) -> Iterator[Fleet]:  # fmt: skip
     """A fleet with a virtual host and a database of its own."""
     name = f"flow-{secrets.token_hex(4)}"
     broker.ctl("add_vhost", name)
     broker.ctl("set_permissions", "--vhost", name, "carillon", ".*", ".*", ".*")
-    fleet = Fleet(folder, broker.url.rpartition("/")[0] + "/" + name, mongodb_url, database=name, extra=extra)
+    amqp = broker.url.rpartition("/")[0] + "/" + name
+    fleet = Fleet(folder, amqp, mongodb_url, database=name, time_scale=scale, extra=extra, waves=waves)
     try:
         fleet.start()
         yield fleet

@@ -2,24 +2,20 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from services.cli.local.fleet import Fleet
 from services.cli.rehearsal.keys import apple_key
 from shared.bus.topology import results_queue
 from shared.flow.envelope import ChunksDone
 from shared.flow.lane import Lane
-from shared.runtime.metrics import PREFIX, catalogue
+from shared.runtime.metrics import catalogue
 from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import BUNDLE
 from tests.integration.flow.scene import Scene, until, utc
+from tests.moved import Watch, watching
 
 pytestmark = pytest.mark.anyio
 TESTS = Path(__file__).parents[2]
@@ -40,42 +36,7 @@ ELSEWHERE = {
     "webhook_calls": "integration/reporter/test_webhooks.py",
 }
 """What would take hours or a broken broker here, with the test that has it counted."""
-
-
-class Watch:
-    """What was anything but zero in some scrape of some process."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
-        self.moved: set[str] = set()
-
-    async def scrape(self) -> None:
-        async with httpx.AsyncClient(timeout=20) as http:
-            for name, process in self._fleet.processes.items():
-                if name != "simulator" and process.alive():
-                    answer = await http.get(f"{process.url}/metrics")
-                    self._read(answer.text)
-
-    def _read(self, text: str) -> None:
-        for family in text_string_to_metric_families(text):
-            if any(sample.value for sample in family.samples):
-                self.moved.add(family.name.removeprefix(PREFIX))
-
-    async def run(self) -> None:
-        while True:
-            await self.scrape()
-            await asyncio.sleep(0.2)
-
-
-@asynccontextmanager
-async def watching(fleet: Fleet) -> AsyncIterator[Watch]:
-    watch = Watch(fleet)
-    task = asyncio.ensure_future(watch.run())
-    try:
-        yield watch
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
+OFTEN = timedelta(seconds=0.2)
 
 
 async def asked_twice_refused_and_garbled(scene: Scene, backend: Backend) -> None:
@@ -150,7 +111,7 @@ async def a_worker_that_dies(scene: Scene) -> None:
 
 
 async def test_every_metric_moves(frail: Scene, frail_backend: Backend) -> None:
-    async with watching(frail.fleet) as watch:
+    async with watching(frail.fleet, OFTEN) as watch:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(asked_twice_refused_and_garbled(frail, frail_backend))
             tasks.create_task(a_provider_in_trouble(frail))

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from functools import partial
 
 import pytest
 
@@ -27,10 +26,6 @@ async def webhook(scene: Scene, receiver: Receiver) -> str:
     made = await scene.call("POST", "/v1/webhooks", {"url": receiver.url, "events": KINDS})
     assert made.is_success, made.text
     return str(made.json()["secret"])
-
-
-def more(receiver: Receiver, than: int) -> bool:
-    return len(receiver.heard) > than
 
 
 async def order(scene: Scene, send: str, what: str) -> None:
@@ -79,20 +74,3 @@ async def test_dead_devices_bad_credentials_and_a_mix_up_are_told(scene: Scene) 
     assert [(one["device"], one["reason"]) for one in retired["data"]["devices"]] == [(dead.id, "UNREGISTERED")]
     assert told(receiver, "credential.problem")[0]["data"]["reason"] == "InvalidProviderToken"
     assert told(receiver, "anomaly")[0]["data"]["suspects"] >= 50
-
-
-async def test_an_event_arrives_though_the_reporter_is_killed_between_its_tries(frail: Scene) -> None:
-    process = frail.fleet.processes["reporter"]
-    async with receiving(500, 500, 204) as receiver:
-        secret = await webhook(frail, receiver)
-        await frail.devices("fcm", user="ada")
-        send = await frail.send({"users": ["ada"]})
-        for tries in range(2):
-            await until(partial(more, receiver, tries))
-            process.kill()
-            await asyncio.to_thread(process.start)
-        await until(lambda: len(receiver.heard) >= 3, 120)
-    assert {one["type"] for one in receiver.told} == {"send.finished"}
-    assert told(receiver, "send.finished", send=send)
-    assert len(set(receiver.ids)) == 1
-    assert all(receiver.verified(secret, n) for n in range(len(receiver.heard)))

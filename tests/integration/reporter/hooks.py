@@ -65,13 +65,18 @@ class Receiver:
 
 @asynccontextmanager
 async def receiving(*statuses: int) -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    if statuses:
-        receiver.statuses = list(statuses)
+    receiver = Receiver(statuses=list(statuses or (204,)))
+    async with listening(receiver):
+        yield receiver
+
+
+@asynccontextmanager
+async def listening(receiver: Receiver) -> AsyncIterator[None]:
+    """A receiver hears as long as the block runs."""
     app = Starlette(routes=[Route(path, receiver.hear, methods=["POST", "GET"]) for path in ("/hook", "/elsewhere")])
     async with serve(app, host=LOOPBACK, port=0, grace=timedelta(seconds=1)) as port:
         receiver.port = port
-        yield receiver
+        yield
 
 
 @dataclass

@@ -1,18 +1,23 @@
 """After an erasure the raw bytes of the store name the user nowhere, nor the devices; every count stays as it was."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from services.reporter.erasing import Erasing
+from shared.flow.accept import RouteTarget, accept
+from shared.flow.audience import Audience
+from shared.flow.message import Message
 from shared.flow.record import Owed
 from shared.flow.report import fold
+from shared.flow.send import Send, SendRequest
 from shared.runtime.clock import FixedClock
 from shared.runtime.life import Life
 from shared.store.connection import Store
 from shared.store.devices import Registration
 from shared.store.interactions import Told
+from shared.store.sends import Sends
 from tests.integration.reporter.estate import Died, mortal
 from tests.integration.reporter.test_purging import SECRET, USER, bytes_of, sent
 
@@ -88,3 +93,38 @@ async def test_nothing_is_left_of_a_user_and_nothing_else_is_gone(
     assert [one.request.message.title for one in found if one] == [None, SECRET, SECRET]
     parts = (await opened.records.parts([f"{app}.send0001.0.0/0"])).values()
     assert all(len(set(one.owed[0].devices)) == 2 for one in parts)
+
+
+class Overtaken(Sends):
+    """Sends that a backend replaces whenever a page of them has been read."""
+
+    async def latest(self, app: str, limit: int, before: tuple[datetime, str] | None = None) -> list[Send]:
+        page = await super().latest(app, limit, before)
+        for one in page:
+            message = one.request.message.model_copy(update={"title": f"{SECRET}, or {one.revision + 43}"})
+            request = one.request.model_copy(update={"message": message})
+            assert await self.replace(one.model_copy(update={"request": request, "revision": one.revision + 1}))
+        return page
+
+
+async def test_a_send_that_is_replaced_while_its_names_are_erased_stays_the_newer_one_without_them(
+    opened: Store, clock: FixedClock
+) -> None:
+    app, _, _ = await estate(opened, clock)
+    begins = clock.now() + timedelta(days=1)
+    request = SendRequest(audience=Audience(users=(USER, "bob")), message=Message(title=SECRET), send_at=begins)
+    send = accept(request, app, f"{app}.send0001", [RouteTarget("v1", "apns")], clock.now(), check=lambda *_: [])
+    await opened.sends.insert([send])
+    opened.sends = Overtaken(opened.database)
+    asked = await opened.erasures.ask(app, USER, clock.now())
+    await erasing(opened, clock).round()
+    assert (await opened.erasures.get(app, asked.id)).state == "done"
+    left = await opened.sends.get(send.key)
+    assert left is not None
+    assert (left.revision, left.request.message.title) == (1, f"{SECRET}, or 43")
+    named = left.request.audience.users or ()
+    assert USER not in named
+    assert "bob" in named
+    begun = await opened.sends.begin(send.key, begins)
+    assert begun is not None
+    assert begun[0].revision == 1

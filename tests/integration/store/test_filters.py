@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 
+from services.ingest.audiences import why_many
 from shared.flow.audience import Audience, Tags
 from shared.flow.filter import Filter
 from shared.flow.identity import SHARDS, device_id, shard_of
-from shared.flow.plan import ShardRange
+from shared.flow.plan import PlannedRoute, ShardRange, chunk_of, cut_range
 from shared.store.connection import Store, open_store
 from shared.store.device_row import new_row
 from shared.store.devices import Registration
@@ -161,6 +162,29 @@ async def test_each_kind_of_filter_is_worked_by_an_index_and_passes_few_over(cro
     passed_over = 60  # looks for what is not there cost some, however few fit
     assert examined <= MOST_FOR_ONE * stats["nReturned"] + passed_over, (kind, stats["nReturned"], examined)
     assert surveyed.examined <= MOST_FOR_ONE * surveyed.matched + passed_over
+
+
+@pytest.mark.parametrize("kind", ["long ago", "recent", "versions", "many numbers", "unix time", "language", "tags"])
+async def test_an_estimate_says_what_the_chunks_of_a_send_look_at_together(crowded: Store, kind: str) -> None:
+    audience = audience_of(KINDS[kind])
+    surveyed = await crowded.survey.of("app", "v1", audience, "key", CLOSE)
+    told = await crowded.survey.chunked("app", "v1", audience, surveyed)
+    bounds, numbers = cut_range(told.matched)
+    route = PlannedRoute(variant="v1", platform="apns", bounds=bounds, chunks=numbers)
+    parts = [chunk_of(route, slice_, chunk) for slice_, of in enumerate(numbers) for chunk in range(of)]
+    chunks = [one for one in parts if isinstance(one, ShardRange)]
+    seen = [(await stages_of(crowded, audience, told, chunk))[1] for chunk in chunks]
+    examined = sum(max(one["totalKeysExamined"], one["totalDocsExamined"]) for one in seen)
+    assert sum(one["nReturned"] for one in seen) == told.matched
+    assert examined * 0.85 < told.examined < examined * 1.15, (len(chunks), told, examined)
+    assert told.apart > 0 or kind != "long ago"
+
+
+def test_many_values_and_few_that_fit_are_told_apart() -> None:
+    audience = audience_of(KINDS["long ago"])
+    assert why_many(Surveyed(1000, 2900, 0, exact=True, apart=1900), audience) == ""
+    assert "looks once for every one" in why_many(Surveyed(1000, 3600, 0, exact=True, apart=2600), audience)
+    assert "few of them fit" in why_many(Surveyed(1000, 9000, 0, exact=True, apart=2600), audience)
 
 
 async def test_the_narrowest_condition_leads(crowded: Store) -> None:

@@ -118,13 +118,11 @@ async def test_a_debt_that_falls_due_sooner_brings_the_next_look_forward_also_du
 
 
 async def test_the_watermark_of_the_sweep_is_moved_on_by_one_planner(opened: Store) -> None:
-    starts = await asyncio.gather(*(opened.schedule.swept_until("accepted", NOW + n * SECOND) for n in range(5)))
+    starts = await asyncio.gather(*(opened.sweeps.until("accepted", NOW + n * SECOND) for n in range(5)))
     assert len(set(starts)) == 1
-    moved = await asyncio.gather(
-        *(opened.schedule.sweep_on("accepted", starts[0], NOW + 60 * SECOND) for _ in range(5))
-    )
+    moved = await asyncio.gather(*(opened.sweeps.move_on("accepted", starts[0], NOW + 60 * SECOND) for _ in range(5)))
     assert sum(moved) == 1
-    assert await opened.schedule.swept_until("accepted", NOW) == NOW + 60 * SECOND
+    assert await opened.sweeps.until("accepted", NOW) == NOW + 60 * SECOND
 
 
 async def test_a_list_is_stored_in_parts_and_read_by_position(opened: Store) -> None:

@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from tests.installed import program
 from tests.interop.engine.demand import Demand, Served
 from tests.interop.engine.far_end import Place, Server
-from tests.interop.engine.installed import program
 
 CONNECTION = r"\[id=(\d+)\] \[ *[\d.]+\] "
 LINE = re.compile(

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from tests.installed import program
 from tests.interop.engine.demand import DEAD_BODY, GONE, RESET_OF_TEN, Demand, Served, booked
 from tests.interop.engine.far_end import Place, Server
-from tests.interop.engine.installed import program
 
 CONFIGURATION = """daemon off;
 master_process off;

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.installed import program
 from tests.interop.engine.demand import DEAD_BODY, GONE, REFUSED_OF_TEN, RESET_OF_TEN, Demand, Served, booked
 from tests.interop.engine.far_end import Place, Server
-from tests.interop.engine.installed import program
 
 SCRIPT = Path(__file__).with_name("node_server.mjs")
 

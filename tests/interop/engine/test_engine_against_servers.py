@@ -12,14 +12,15 @@ from services.delivery.http2.engine import Engine, open_engine
 from services.simulator.certificates import Authority
 from shared.flow.verdict import Answer, NotProcessed, Outcome, OutcomeUnknown
 from shared.providers.contract import Origin
+from tests.installed import program
 from tests.interop.engine.demand import DEAD_BODY, DEAD_OF_TEN, REFUSED_OF_TEN, RESET_OF_TEN, Served, path
 from tests.interop.engine.far_end import FarEnd, running
-from tests.interop.engine.installed import PACKAGES, program
 from tests.interop.engine.table import ALL, CELLS, NOT_TO_BE_HAD, REQUESTS, SITUATIONS, Cell, Situation
 from tests.interop.engine.wire import watched
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60, func_only=True)]  # installing servers may take longer
 
+SERVERS = ("nginx", "nghttpd", "node")
 SMALL_BODY = b'{"aps":{"alert":"hello"}}'
 ROUNDS = 200
 SHARED = ((b"apns-topic", b"com.example.app"), (b"content-type", b"application/json"))
@@ -33,7 +34,7 @@ def authority() -> Authority:
 @pytest.fixture(scope="session", autouse=True)
 def _programs() -> None:
     """Brought before the clock of the first cell starts. A server that cannot be had fails every test here."""
-    for name in PACKAGES:
+    for name in SERVERS:
         program(name)
 
 

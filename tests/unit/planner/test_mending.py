@@ -39,7 +39,7 @@ def test_only_released_slices_with_an_open_chunk_are_published_again(recorded: s
     expected = [
         (one.platform, one.id)
         for platform, released in (("apns", apns), ("fcm", fcm))
-        for one in plan().slices_for(platform)[:released]
+        for one in [each for each in plan().slices() if each.platform == platform][:released]
         if not set(one.members()) <= recorded
     ]
     assert sorted((platform, one.id) for platform, one in due) == sorted(expected)

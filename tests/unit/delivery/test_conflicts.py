@@ -1,6 +1,6 @@
 """When two workers closed the same chunk: which devices ended differently is a conflict, and what is none."""
 
-from services.delivery.closing import conflicting
+from services.delivery.conflicts import conflicting
 from services.delivery.retry import Ended, Later
 from services.delivery.tally import Tally
 from shared.flow.record import Part

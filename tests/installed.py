@@ -1,4 +1,4 @@
-"""The servers' programs, brought from Debian where they are missing: a cell is never skipped for want of its server."""
+"""Other people's programs that tests need, brought from Debian where they are missing: no test is skipped for that."""
 
 import shutil
 from functools import cache
@@ -6,7 +6,12 @@ from typing import Final
 
 from services.cli.local.debian import install
 
-PACKAGES: Final = {"nginx": "nginx-light", "nghttpd": "nghttp2-server", "node": "nodejs"}
+PACKAGES: Final = {
+    "nginx": "nginx-light",
+    "nghttpd": "nghttp2-server",
+    "node": "nodejs",
+    "amqp-publish": "amqp-tools",
+}
 NEVER_STARTED: Final = {"nginx": ("nginx.service",)}
 
 
