@@ -102,7 +102,7 @@ WRONG: Final = (
     Case("clocks-off", "clocks an hour ahead and behind", machines.clocks_off, needs=(machines.FAKETIME,)),
 )
 AUDIENCES: Final = (
-    Case("same-send", "the same commands published three times", repeats.same_send),
+    Case("same-send", "the same commands published three times", repeats.same_send, Setup(reports_within=160)),
     Case("changing-devices", "devices come, move, change and go", audiences.changing),
     Case(
         "one-of-ten-dead",
