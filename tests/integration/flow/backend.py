@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -94,6 +94,40 @@ class Backend:
     async def put(self, queue: str, body: bytes) -> None:
         """Straight into a queue, as a redelivery would."""
         await self.channel.default_exchange.publish(aio_pika.Message(body), routing_key=queue)
+
+
+class OverAmqp:
+    """The door of a scene's app over AMQP; see `doors.Door`."""
+
+    def __init__(self, backend: Backend, scene: Scene) -> None:
+        self._backend = backend
+        self._scene = scene
+
+    async def place(self, request: Json) -> Json:
+        return await self._backend.command(self._scene, {"id": secrets.token_hex(10), **request})
+
+    async def several(self, requests: Sequence[Json]) -> list[Json]:
+        said = await self._backend.command(self._scene, *({"id": secrets.token_hex(10), **one} for one in requests))
+        return list(said.get("answers", [said]))
+
+    async def order(self, send: str, wish: str) -> str:
+        said = await self._backend.command(self._scene, {"id": send, "do": wish})
+        if said["state"] == "rejected":
+            return {"/do": "too late", "/id": "unknown"}[said["errors"][0]["pointer"]]
+        return str(said["state"])
+
+    async def replace(self, send: str, request: Json) -> Json:
+        return await self._backend.command(self._scene, {"id": send, "do": "replace", **request})
+
+    async def estimate(self, audience: Json) -> Json:
+        return await self._asked("estimate", {"audience": audience})
+
+    async def preview(self, question: Json) -> Json:
+        return await self._asked("preview", question)
+
+    async def _asked(self, do: str, question: Json) -> Json:
+        said = await self._backend.command(self._scene, {"id": secrets.token_hex(10), "do": do, **question})
+        return said if said["state"] == "rejected" else dict(said[do])
 
 
 def signed(scene: Scene, body: bytes) -> str:

@@ -15,7 +15,7 @@ from services.cli.local.servers import Broker
 from services.cli.local.services import WAVES, Entry
 from shared.store.connection import open_store
 from shared.store.keyring import open_keyring
-from tests.integration.flow.backend import Backend, open_backend
+from tests.integration.flow.backend import Backend, OverAmqp, open_backend
 from tests.integration.flow.providers import Providers
 from tests.integration.flow.scene import Scene, open_scene
 
@@ -82,21 +82,29 @@ def sends_by(request: pytest.FixtureRequest) -> str:
     return str(getattr(request, "param", "http"))
 
 
-@pytest.fixture
-async def scene(fleet: Fleet, sends_by: str) -> AsyncIterator[Scene]:
-    """An app of the test's own in the shared fleet."""
+@asynccontextmanager
+async def scene_by(fleet: Fleet, sends_by: str) -> AsyncIterator[Scene]:
+    """A scene whose sends are made by this door."""
     async with scene_in(fleet) as one:
         if sends_by == "http":
             yield one
             return
         async with open_backend(fleet.site.amqp_url) as over:
-            yield replace(one, command=over.command)
+            await over.listen_for_answers()  # before several tasks make sends at once
+            yield replace(one, over_amqp=OverAmqp(over, one))
 
 
 @pytest.fixture
-async def frail(frail_fleet: Fleet) -> AsyncIterator[Scene]:
+async def scene(fleet: Fleet, sends_by: str) -> AsyncIterator[Scene]:
+    """An app of the test's own in the shared fleet."""
+    async with scene_by(fleet, sends_by) as one:
+        yield one
+
+
+@pytest.fixture
+async def frail(frail_fleet: Fleet, sends_by: str) -> AsyncIterator[Scene]:
     """The same in the fleet whose processes may be stopped and killed; afterwards all of them run again."""
-    async with scene_in(frail_fleet) as one:
+    async with scene_by(frail_fleet, sends_by) as one:
         yield one
     for process in frail_fleet.processes.values():
         if not process.alive():

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from services.cli.rehearsal.keys import apple_key
 from shared.flow.verdict import Fate
 from shared.store.connection import Store
 from shared.store.devices import Registration
+from tests.integration.flow.doors import ORDERED, Door, OverHttp
 from tests.integration.flow.providers import BUNDLE, Json, Providers, entry, new_token
 
 POLL = 0.05
@@ -24,7 +25,7 @@ PATIENCE = 60
 """Seconds that anything is waited for: a machine that others use too stalls for several at a time."""
 FATES = [str(fate) for fate in Fate]
 BY_BOTH_DOORS = pytest.mark.parametrize("sends_by", ["http", "amqp"], indirect=True)
-"""For tests that make sends with `scene`: over HTTP and over AMQP, with the same report."""
+"""For tests that make sends with `scene` or `frail`: over HTTP and over AMQP, with the same report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class Scene:
     variants: dict[str, str]
     project: str
     team: str
-    command: Callable[["Scene", Json], Awaitable[Json]] | None = None
-    """Makes sends over AMQP and gives their answer, in a scene that does so; else they are made over HTTP."""
+    over_amqp: Door | None = None
+    """By which its sends are made, in a scene that makes them over AMQP."""
 
     async def call(self, method: str, path: str, body: object = None, key: str | None = None) -> httpx.Response:
         headers = {"authorization": f"Bearer {key or self.app_secret}"}
@@ -94,16 +95,31 @@ class Scene:
         await self.providers.know(platform, [entry(platform, token, self.project, known) for token in tokens])
         return tokens
 
-    async def send(self, audience: Json | None = None, *, status: int = 202, **request: Any) -> str:
-        """The id of the send; `message` is short unless given."""
-        body = {"audience": audience or {"everyone": True}, "message": {"title": "Ding"}, **request}
-        if self.command is not None:
-            said = await self.command(self, {"id": secrets.token_hex(10), **body})
-            assert said["state"] == {202: "accepted", 422: "rejected"}[status], said
-            return str(said["id"])
-        answer = await self.call("POST", "/v1/sends", body)
-        assert answer.status_code == status, answer.text
-        return str(answer.json().get("id"))
+    @property
+    def door(self) -> Door:
+        """The door by which this scene's sends are made."""
+        return self.over_amqp or OverHttp(self.call)
+
+    async def place(self, audience: Json | None = None, **request: Any) -> Json:
+        """What the door says of a send to everyone; its message is short unless it is given or a template's."""
+        message = {} if "template" in request else {"message": {"title": "Ding"}}
+        return await self.door.place({"audience": audience or {"everyone": True}, **message, **request})
+
+    async def send(self, audience: Json | None = None, **request: Any) -> str:
+        """The id of a send that is accepted."""
+        said = await self.place(audience, **request)
+        assert said["state"] == "accepted", said
+        return str(said["id"])
+
+    async def refused(self, audience: Json | None = None, **request: Any) -> list[str]:
+        """What is wrong with a send, by pointer."""
+        said = await self.place(audience, **request)
+        assert said["state"] == "rejected", said
+        return [one["pointer"] for one in said["errors"]]
+
+    async def order(self, send: str, wish: str) -> None:
+        """Has it called off, paused or resumed."""
+        assert await self.door.order(send, wish) == ORDERED[wish]
 
     async def status(self, send: str) -> Json:
         answer = await self.call("GET", f"/v1/sends/{send}")

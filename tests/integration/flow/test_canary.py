@@ -8,10 +8,10 @@ import pytest
 
 from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import Json
-from tests.integration.flow.scene import Scene, fates, until, utc
+from tests.integration.flow.scene import BY_BOTH_DOORS, Scene, fates, until, utc
 from tests.integration.flow.test_local_time import clock_in, nights
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 
 
 async def test_the_rest_goes_on_by_itself_after_the_wait(scene: Scene) -> None:
@@ -24,34 +24,29 @@ async def test_the_rest_goes_on_by_itself_after_the_wait(scene: Scene) -> None:
     assert max(waits[10:90]) >= timedelta(seconds=1.9), "two seconds of these tests between sample and rest"
 
 
-@pytest.mark.parametrize("door", ["http", "amqp"])
 async def test_too_many_failures_pause_the_send_and_its_backend_decides(
-    scene: Scene, backend: Backend, door: str
+    scene: Scene, backend: Backend, sends_by: str
 ) -> None:
     """By a list over AMQP, by a broadcast over HTTP."""
     events = await backend.feedback(scene.app)
     devices = await scene.crowd("fcm", 150, known={"script": [{"status": 400, "reason": "INVALID_ARGUMENT"}]})
     canary: Json = {"number": 40, "wait": 1, "most_failed": 0.1}
-    if door == "http":
-        send = await scene.send(canary=canary)
-    else:
-        send = "canary-in-a-list"
-        body: Json = {"audience": {"devices": [one.id for one in devices]}, "message": {"title": "Ding"}}
-        assert (await backend.command(scene, {"id": send, **body, "canary": canary}))["state"] == "accepted"
+    audience: Json = {"devices": [one.id for one in devices]} if sends_by == "amqp" else {"everyone": True}
+    send = await scene.send(audience, canary=canary)
     await until(lambda: any(one.get("state") == "paused" for one in events), 40)
     shown = await scene.status(send)
     assert (shown["order"], shown["order_why"]) == ("paused", "canary")
     asked = len(scene.asked(devices))
-    assert asked == 40 if door == "amqp" else 10 <= asked <= 80
-    assert (await scene.call("POST", f"/v1/sends/{send}:resume")).status_code == 200
+    assert asked == 40 if sends_by == "amqp" else 10 <= asked <= 80
+    await scene.order(send, "resume")
     assert fates(await scene.finished(send, 40)) == {"planned": 150, "rejected": 150}
     assert len(scene.asked(devices)) == 150
 
 
 async def test_a_canary_is_refused_where_there_is_nothing_to_sample(scene: Scene) -> None:
-    await scene.send({"users": ["ann"]}, status=422, canary={"share": 0.5})
-    await scene.send(status=422, canary={"share": 0.5, "number": 5})
-    await scene.send(status=422, canary={})
+    assert await scene.refused({"users": ["ann"]}, canary={"share": 0.5}) == ["/canary"]
+    assert await scene.refused(canary={"share": 0.5, "number": 5}) == ["/canary"]
+    assert await scene.refused(canary={}) == ["/canary"]
 
 
 async def test_who_sleeps_in_the_sample_is_no_failure(scene: Scene) -> None:
@@ -64,7 +59,7 @@ async def test_who_sleeps_in_the_sample_is_no_failure(scene: Scene) -> None:
     send = await scene.send(canary={"share": 0.5, "wait": 30})
     await until(lambda: scene.accepted(awake) == {1: 40}, 40)
     assert (await scene.status(send))["order"] is None
-    await scene.call("POST", f"/v1/sends/{send}:cancel")
+    await scene.order(send, "cancel")
     assert fates(await scene.finished(send, 40)) == {"planned": 120, "delivered": 40, "cancelled": 80}
     assert scene.accepted(asleep) == {0: 80}
 

@@ -4,13 +4,12 @@ import asyncio
 
 import pytest
 
-from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import Json
-from tests.integration.flow.scene import Dev, Scene, fates, until
+from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, fates, until
 from tests.integration.flow.test_attempts import BUSY
-from tests.integration.flow.test_selectors import DOORS, Door, asked, rules, tokens, told
+from tests.integration.flow.test_selectors import rules, tokens, told
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 DAY = 86_400
 SLOW = {"median": 0.3}
 
@@ -24,44 +23,36 @@ def suppressed(report: Json) -> Json:
     return found
 
 
-async def test_a_user_gets_no_more_of_a_category_than_its_cap_says(scene: Scene, backend: Backend) -> None:
-    """By either door, to any audience; other categories and what is critical go on."""
+async def test_a_user_gets_no_more_of_a_category_than_its_cap_says(scene: Scene) -> None:
+    """Whoever it is for; other categories and what is critical go on."""
     await capped(scene, most=2)
     apns, fcm = await scene.devices("apns", 4, user="u{}", tags=["news"]), await scene.devices("fcm", 4, user="u{}")
     nobodys = await scene.devices("fcm", 1)
     everyone = [*apns, *fcm, *nobodys]
-    doors: list[Door] = ["amqp", "http"]
-    for door, audience, reached in zip(
-        [*doors, *doors],
+    for audience, reached in zip(
         [{"tags": {"any": ["news"]}}, {"users": ["u0", "u9"]}, {"everyone": True}, {"everyone": True}],
         # two places each: u0 has had both before the third; whom the second did not name has one left for it
         [apns, [apns[0], fcm[0]], [*apns[1:], *fcm[1:], *nobodys], nobodys],
         strict=True,
     ):
-        report, got = await told(scene, backend, door, everyone, audience=audience, category="ads")
-        assert got == tokens(reached), (door, audience)
+        report, got = await told(scene, everyone, audience=audience, category="ads")
+        assert got == tokens(reached), audience
         assert set(suppressed(report)) <= {"capped"}
     for request in ({"category": "ads", "critical": True}, {"category": "news"}, {}):
-        report, got = await told(scene, backend, "amqp", everyone, audience={"everyone": True}, **request)
+        report, got = await told(scene, everyone, audience={"everyone": True}, **request)
         assert (fates(report), got) == ({"planned": 9, "delivered": 9}, tokens(everyone))
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_two_sends_at_once_to_one_user_deliver_one_and_the_other_tells_why(
-    scene: Scene, backend: Backend, door: Door
-) -> None:
+async def test_two_sends_at_once_to_one_user_deliver_one_and_the_other_tells_why(scene: Scene) -> None:
     await capped(scene)
     phone, tablet = [*await scene.devices("apns", user="ada"), *await scene.devices("fcm", user="ada")]
     audiences = [{"users": ["ada"]}, {"everyone": True}, {"devices": [phone.id, tablet.id]}]
-    await backend.listen_for_answers()
-    said = await asyncio.gather(
-        *(asked(scene, backend, door, audience=one, category="ads") for one in [*audiences, *audiences])
-    )
-    reports = await asyncio.gather(*(scene.finished(one["id"]) for one in said))
+    sends = await asyncio.gather(*(scene.send(one, category="ads") for one in [*audiences, *audiences]))
+    reports = await asyncio.gather(*map(scene.finished, sends))
     assert sorted(one["total"]["delivered"] for one in reports) == [0, 0, 0, 0, 0, 2]
     assert [suppressed(one) for one in reports if not one["total"]["delivered"]] == [{"capped": 2}] * 5
     assert scene.accepted([phone, tablet]) == {1: 2}
-    kept_back = next(one["id"] for one, report in zip(said, reports, strict=True) if not report["total"]["delivered"])
+    kept_back = next(one for one, report in zip(sends, reports, strict=True) if not report["total"]["delivered"])
     story = (await scene.call("GET", f"/v1/sends/{kept_back}/devices/{phone.id}")).json()
     assert (story["outcome"], story["reason"], story["addressed"]) == ("suppressed", "capped", True)
 
@@ -71,39 +62,37 @@ async def test_in_a_batch_of_single_sends_the_first_ones_have_the_places(scene: 
     ada, bob = await scene.devices("fcm", 2, user="u{}")
     one = {"message": {"title": "Ding"}, "category": "ads"}
     sends = [{**one, "audience": {"users": [user]}} for user in ("u0", "u1") for _ in range(10)]
-    answer = await scene.call("POST", "/v1/sends:batch", {"sends": sends})
-    assert answer.is_success, answer.text
-    reports = await asyncio.gather(*(scene.finished(each["send"]["id"]) for each in answer.json()["results"]))
+    reports = await asyncio.gather(*(scene.finished(each["id"]) for each in await scene.door.several(sends)))
     for own in (reports[:10], reports[10:]):
         assert sum(each["total"]["delivered"] for each in own) == 3
         assert sum(suppressed(each).get("capped", 0) for each in own) == 7
     assert scene.accepted([ada, bob]) == {3: 2}
 
 
-async def test_who_was_certainly_not_reached_may_hear_of_the_next_one(scene: Scene, backend: Backend) -> None:
+async def test_who_was_certainly_not_reached_may_hear_of_the_next_one(scene: Scene) -> None:
     await capped(scene)
     (dead,) = await scene.devices("fcm", user="ada", known={"state": "unregistered"})
-    report, _ = await told(scene, backend, "http", [dead], audience={"users": ["ada"]}, category="ads")
+    report, _ = await told(scene, [dead], audience={"users": ["ada"]}, category="ads")
     assert fates(report) == {"planned": 1, "unregistered": 1}
     (fresh,) = await scene.devices("fcm", user="ada")
 
     async def heard() -> bool:
-        _, reached = await told(scene, backend, "http", [fresh], audience={"users": ["ada"]}, category="ads")
+        _, reached = await told(scene, [fresh], audience={"users": ["ada"]}, category="ads")
         return reached == {fresh.token}
 
     await until(heard)  # the place comes back after the report is whole
-    report, reached = await told(scene, backend, "http", [fresh], audience={"users": ["ada"]}, category="ads")
+    report, reached = await told(scene, [fresh], audience={"users": ["ada"]}, category="ads")
     assert (suppressed(report), reached) == ({"capped": 1}, set())
 
 
-async def test_what_is_tried_again_keeps_its_place_and_counts_once(scene: Scene, backend: Backend) -> None:
+async def test_what_is_tried_again_keeps_its_place_and_counts_once(scene: Scene) -> None:
     """A retry goes on under the place of its first attempt; another send meanwhile finds it taken."""
     await capped(scene)
     (one,) = await scene.devices("fcm", user="ada")
     await scene.providers.script("fcm", one.token, BUSY, BUSY)
     first = await scene.send({"users": ["ada"]}, category="ads")
     await until(lambda: len(scene.asked([one])) >= 1)
-    report, _ = await told(scene, backend, "http", [], audience={"users": ["ada"]}, category="ads")
+    report, _ = await told(scene, [], audience={"users": ["ada"]}, category="ads")
     assert suppressed(report) == {"capped": 1}
     assert fates(await scene.finished(first)) == {"planned": 1, "delivered": 1}
     assert scene.accepted([one]) == {1: 1}

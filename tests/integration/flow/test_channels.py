@@ -83,7 +83,7 @@ async def test_a_channel_that_is_none_is_told_by_apple_and_blames_nobody(scene: 
     ],
 )
 async def test_what_no_channel_takes_is_refused_at_the_door(scene: Scene, audience: Json, said: Json) -> None:
-    await scene.send(audience, message=said, status=422)
+    assert await scene.refused(audience, message=said)
 
 
 def broadcasts(scene: Scene, match: str) -> list[Json]:

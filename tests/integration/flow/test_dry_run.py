@@ -5,19 +5,17 @@ import json
 import pytest
 
 from tests.integration.flow.backend import Backend
-from tests.integration.flow.scene import Scene, fates, until
-from tests.integration.flow.test_templates import send
+from tests.integration.flow.scene import BY_BOTH_DOORS, Scene, fates, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 
 
-@pytest.mark.parametrize("door", ["http", "amqp"])
-async def test_it_is_counted_and_says_so_and_no_device_hears_of_it(scene: Scene, backend: Backend, door: str) -> None:
+async def test_it_is_counted_and_says_so_and_no_device_hears_of_it(scene: Scene, backend: Backend) -> None:
     events = await backend.feedback(scene.app)
     apple = await scene.crowd("apns", 30)
     google = await scene.crowd("fcm", 30)
     dead = await scene.crowd("fcm", 2, known={"state": "unregistered"})
-    run = await send(scene, backend, door, audience={"everyone": True}, message={"title": "Ding"}, dry_run=True)
+    run = await scene.send(dry_run=True)
     report = await scene.finished(run)
     assert fates(report) == {"planned": 62, "delivered": 60, "unregistered": 2}
     assert report["dry_run"] is True

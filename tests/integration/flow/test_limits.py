@@ -4,9 +4,9 @@ from datetime import datetime
 
 import pytest
 
-from tests.integration.flow.scene import Dev, Scene, fates
+from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, fates
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 RATE = 60
 
 

@@ -2,16 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import Json
-from tests.integration.flow.scene import Dev, Scene, fates, until, utc
+from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, fates, until, utc
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 WEST = "Pacific/Honolulu"
 
 
@@ -31,36 +29,27 @@ def asked_at(scene: Scene, device: Dev) -> list[datetime]:
     return [datetime.fromisoformat(one["time"]) for one in scene.asked([device])]
 
 
-async def send_by(door: str, scene: Scene, backend: Backend, **request: Any) -> str:
-    if door == "http":
-        return await scene.send(**request)
-    body: Json = {"message": {"title": "Ding"}, "audience": {"everyone": True}, **request}
-    answer = await backend.command(scene, {"id": f"local-{utc().timestamp():.6f}".replace(".", "-"), **body})
-    assert answer["state"] == "accepted", answer
-    return str(answer["id"])
-
-
-@pytest.mark.parametrize(("door", "audience"), [("http", {"users": ["pia"]}), ("amqp", {"everyone": True})])
-async def test_each_device_gets_it_at_the_time_of_its_zone(
-    scene: Scene, backend: Backend, door: str, audience: Json
-) -> None:
-    """Here it is time in six seconds, further east it was before, and in the west it is hours away."""
+async def test_each_device_gets_it_at_the_time_of_its_zone(scene: Scene) -> None:
+    """Named or not: here it is time in six seconds, further east it was before, and in the west it is hours away."""
     (here,) = await scene.devices("apns", 1, user="pia", zone="Asia/Tokyo")
     (east,) = await scene.devices("apns", 1, user="pia", zone="Australia/Sydney")
     (west,) = await scene.devices("fcm", 1, user="pia", zone=WEST)
     moment = utc() + timedelta(seconds=6)
     local = {"at": clock_in("Asia/Tokyo", 6), "passed": "skip", "zone": WEST}
-    send = await send_by(door, scene, backend, audience=audience, local=local)
-    await until(lambda: asked_at(scene, here), 40)
+    both: list[Json] = [{"users": ["pia"]}, {"everyone": True}]
+    sends = [await scene.send(audience, local=local) for audience in both]
+    await until(lambda: len(asked_at(scene, here)) >= 2)
     assert min(asked_at(scene, here)) >= moment - timedelta(milliseconds=50)
-    shown = await scene.status(send)
-    assert shown["state"] == "running"
-    assert shown["report"]["total"]["planned"] == 3
     assert not scene.asked([west])
-    await scene.call("POST", f"/v1/sends/{send}:cancel")
-    report = await scene.finished(send, 30)
-    assert fates(report) == {"planned": 3, "delivered": 1, "suppressed": 1, "cancelled": 1}
-    assert report["total"]["reasons"]["suppressed"] == {"zone_passed": 1}
+    for send in sends:
+        shown = await scene.status(send)
+        assert shown["state"] == "running"
+        assert shown["report"]["total"]["planned"] == 3
+        await scene.order(send, "cancel")
+    for send in sends:
+        report = await scene.finished(send)
+        assert fates(report) == {"planned": 3, "delivered": 1, "suppressed": 1, "cancelled": 1}
+        assert report["total"]["reasons"]["suppressed"] == {"zone_passed": 1}
     assert not scene.asked([east, west])
 
 
@@ -74,7 +63,7 @@ async def test_a_device_that_moves_zone_meanwhile_gets_exactly_one(scene: Scene)
     await until(lambda: scene.accepted([stays, goes_east]) == {1: 2}, 40)
     assert scene.accepted([goes_west]) == {0: 1}
     await scene.call("PUT", f"/v1/devices/{goes_west.id}", {"zone": "Asia/Tokyo"})
-    await scene.call("POST", f"/v1/sends/{send}:cancel")
+    await scene.order(send, "cancel")
     assert fates(await scene.finished(send, 30)) == {"planned": 3, "delivered": 2, "cancelled": 1}
     assert scene.accepted([stays, goes_east, goes_west]) == {1: 2, 0: 1}
 
@@ -91,7 +80,7 @@ async def test_what_waits_for_its_zone_survives_the_death_of_everybody(frail: Sc
     assert frail.accepted(devices) == {1: 50}
 
 
-async def test_who_sleeps_is_left_alone_unless_it_is_critical(scene: Scene, backend: Backend) -> None:
+async def test_who_sleeps_is_left_alone_unless_it_is_critical(scene: Scene) -> None:
     zones = ["Asia/Tokyo", "America/New_York"]
     quiet = nights("Asia/Tokyo")
     asleep, awake = [(await scene.devices("apns", 1, user="rio", zone=zone))[0] for zone in zones]
@@ -100,24 +89,19 @@ async def test_who_sleeps_is_left_alone_unless_it_is_critical(scene: Scene, back
         answer = await scene.call("PUT", path, {"quiet_hours": {**quiet, "mode": mode}})
         assert answer.status_code == 200, answer.text
         await asyncio.sleep(2.5)  # a worker hears of it within a second or two
-        send = await send_by("amqp" if mode == "hold" else "http", scene, backend, audience={"users": ["rio"]})
+        send = await scene.send({"users": ["rio"]})
         if mode == "drop":
             report = await scene.finished(send)
             assert report["total"]["reasons"]["suppressed"] == {"quiet_hours": 1}
         else:
             await until(lambda: scene.accepted([awake]) == {2: 1}, 20)
-            await scene.call("POST", f"/v1/sends/{send}:cancel")
+            await scene.order(send, "cancel")
             assert fates(await scene.finished(send, 30)) == {"planned": 2, "delivered": 1, "cancelled": 1}
-    urgent = await send_by("amqp", scene, backend, audience={"users": ["rio"]}, critical=True)
-    assert fates(await scene.finished(urgent)) == {"planned": 2, "delivered": 2}
+    assert fates(await scene.run({"users": ["rio"]}, critical=True)) == {"planned": 2, "delivered": 2}
     assert scene.accepted([asleep]) == {1: 1}
     assert scene.accepted([awake]) == {3: 1}
 
 
 async def test_a_time_that_is_past_everywhere_is_refused(scene: Scene) -> None:
     past = (datetime.now(UTC) - timedelta(hours=13)).replace(tzinfo=None).isoformat()
-    answer = await scene.call(
-        "POST", "/v1/sends", {"audience": {"everyone": True}, "message": {}, "local": {"at": past}}
-    )
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == "/local/at"
+    assert await scene.refused(local={"at": past}) == ["/local/at"]

@@ -1,32 +1,15 @@
 """Sends that are paused, resumed and called off, half-way and by either door: the books say exactly what was sent."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.integration.flow.backend import Backend, Json
-from tests.integration.flow.scene import Dev, Scene, fates, until
+from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, fates, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 CHUNK = 20
 IN_FLIGHT = 8
 SLOW = {"median": 0.3}
-Give = Callable[[Scene, str, str], Awaitable[Json]]
-
-
-async def over_http(scene: Scene, send: str, wish: str) -> Json:
-    answer = await scene.call("POST", f"/v1/sends/{send}:{wish}")
-    assert answer.status_code == 200, answer.text
-    return {"id": answer.json()["id"], "state": answer.json()["order"] or "resumed"}
-
-
-@pytest.fixture(params=["http", "amqp"])
-def give(request: pytest.FixtureRequest, backend: Backend) -> Give:
-    async def over_amqp(scene: Scene, send: str, wish: str) -> Json:
-        return await backend.command(scene, {"id": send, "do": wish})
-
-    return over_http if request.param == "http" else over_amqp
 
 
 async def under_way(scene: Scene, devices: list[Dev], least: int) -> None:
@@ -42,12 +25,12 @@ async def silent(scene: Scene, devices: list[Dev]) -> int:
     return now
 
 
-async def test_called_off_half_way_what_was_sent_is_counted_and_the_rest_is_cancelled(scene: Scene, give: Give) -> None:
+async def test_called_off_half_way_what_was_sent_is_counted_and_the_rest_is_cancelled(scene: Scene) -> None:
     devices = await scene.crowd("fcm", 1000)
     async with scene.providers.knobs("fcm", latency={"median": 0.5}):
         send = await scene.send()
         await under_way(scene, devices, 100)
-        assert await give(scene, send, "cancel") == {"id": send, "state": "cancelled"}
+        await scene.order(send, "cancel")
         report = await scene.finished(send, 40)
     counted, accepted = fates(report), scene.accepted(devices)
     assert counted.keys() == {"planned", "delivered", "cancelled"}
@@ -56,16 +39,16 @@ async def test_called_off_half_way_what_was_sent_is_counted_and_the_rest_is_canc
     assert (await scene.status(send))["order"] == "cancelled"
 
 
-async def test_a_paused_send_stands_still_and_goes_on_where_it_was(scene: Scene, give: Give) -> None:
+async def test_a_paused_send_stands_still_and_goes_on_where_it_was(scene: Scene) -> None:
     devices = await scene.crowd("fcm", 600)
     async with scene.providers.knobs("fcm", latency=SLOW):
         send = await scene.send()
         await under_way(scene, devices, 60)
-        assert await give(scene, send, "pause") == {"id": send, "state": "paused"}
+        await scene.order(send, "pause")
         sent = await silent(scene, devices)
         assert 0 < sent < 600
         assert (await scene.status(send))["state"] == "running"
-        assert await give(scene, send, "resume") == {"id": send, "state": "resumed"}
+        await scene.order(send, "resume")
         report = await scene.finished(send, 40)
     assert fates(report) == {"planned": 600, "delivered": 600}
     assert scene.accepted(devices) == {1: 600}
@@ -75,15 +58,14 @@ async def test_a_paused_send_can_be_called_off_and_then_never_goes_on(scene: Sce
     devices = await scene.crowd("apns", 300)
     async with scene.providers.knobs("apns", latency=SLOW):
         send = await scene.send()
-        await over_http(scene, send, "pause")
+        await scene.order(send, "pause")
         sent = await silent(scene, devices)
-        await over_http(scene, send, "cancel")
+        await scene.order(send, "cancel")
         report = await scene.finished(send, 40)
     assert (report["total"]["delivered"], report["total"]["cancelled"]) == (sent, 300 - sent)
     for wish in ("pause", "resume"):
-        answer = await scene.call("POST", f"/v1/sends/{send}:{wish}")
-        assert answer.status_code == 409
-    assert (await over_http(scene, send, "cancel"))["state"] == "cancelled"
+        assert await scene.door.order(send, wish) == "too late"
+    await scene.order(send, "cancel")
 
 
 async def test_a_retry_that_is_owed_is_called_off_too(scene: Scene) -> None:
@@ -92,7 +74,7 @@ async def test_a_retry_that_is_owed_is_called_off_too(scene: Scene) -> None:
     send = await scene.send({"users": ["ida"]})
     await under_way(scene, [device], 1)
     await until(lambda: scene.store.records.of_send(scene.key(send)), 20)
-    await over_http(scene, send, "cancel")
+    await scene.order(send, "cancel")
     assert fates(await scene.finished(send)) == {"planned": 1, "cancelled": 1}
     assert len(scene.asked([device])) == 1
 
@@ -104,7 +86,7 @@ async def test_what_a_killed_worker_had_in_hand_is_called_unknown_and_never_canc
         send = await frail.send()
         await under_way(frail, devices, 100)
         await asyncio.to_thread(process.kill)
-        await over_http(frail, send, "cancel")
+        await frail.order(send, "cancel")
         await asyncio.to_thread(process.start)
         report = await frail.finished(send, 40)
     counted, accepted = fates(report), frail.accepted(devices)
@@ -124,7 +106,7 @@ async def test_planners_that_die_while_they_call_off_leave_exact_books(frail: Sc
         async with frail.providers.knobs("fcm", latency={"median": 0.5}):
             send = await frail.send()
             await under_way(frail, devices, 60)
-            await over_http(frail, send, "cancel")
+            await frail.order(send, "cancel")
             await asyncio.to_thread(planner.kill)
             await asyncio.to_thread(planner.start)
             report = await frail.finished(send, 60)
@@ -135,25 +117,9 @@ async def test_planners_that_die_while_they_call_off_leave_exact_books(frail: Sc
     assert frail.accepted(devices) == {1: counted["delivered"], 0: counted["cancelled"]}
 
 
-async def test_what_cannot_be_ordered_is_refused_over_both_doors(scene: Scene, backend: Backend) -> None:
+async def test_what_cannot_be_ordered_is_refused(scene: Scene) -> None:
     await scene.devices("apns", 1, user="joe")
     send = await scene.send({"users": ["joe"]})
     await scene.finished(send)
-    assert (await scene.call("POST", f"/v1/sends/{send}:cancel")).status_code == 409
-    assert (await scene.call("POST", "/v1/sends/nonesuch0:cancel")).status_code == 404
-    said = await backend.command(
-        scene, {"id": send, "do": "cancel"}, {"id": "nonesuch0", "do": "pause"}, {"id": send, "do": "explode"}
-    )
-    assert [one["state"] for one in said["answers"]] == ["rejected"] * 3
-    assert [one["errors"][0]["pointer"] for one in said["answers"]] == ["/do", "/id", "/do"]
-
-
-async def test_a_send_and_its_end_may_come_in_one_message(scene: Scene, backend: Backend) -> None:
-    devices = await scene.crowd("apns", 100)
-    everyone: Json = {"audience": {"everyone": True}, "message": {"title": "Ding"}}
-    said = await backend.command(scene, {"id": "once-and-never", **everyone}, {"id": "once-and-never", "do": "cancel"})
-    assert [one["state"] for one in said["answers"]] == ["accepted", "cancelled"]
-    counted = fates(await scene.finished("once-and-never", 40))
-    accepted = scene.accepted(devices)
-    assert accepted[0] == counted.get("cancelled", 0)  # a worker may have been quicker than the order
-    assert accepted[1] == counted.get("delivered", 0)
+    assert await scene.door.order(send, "cancel") == "too late"
+    assert await scene.door.order("nonesuch0", "pause") == "unknown"

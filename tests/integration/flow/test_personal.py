@@ -5,12 +5,11 @@ import secrets
 
 import pytest
 
-from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import Json
-from tests.integration.flow.scene import Scene, fates
-from tests.integration.flow.test_templates import payloads, send
+from tests.integration.flow.scene import BY_BOTH_DOORS, Scene, fates
+from tests.integration.flow.test_templates import payloads
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 SEAT: Json = {"template": True, "title": "Seat {{ values.seat }}", "body": "{{ values.extras|default([])|join(', ') }}"}
 
 
@@ -21,18 +20,14 @@ def alert(scene: Scene, dev: object) -> Json:
     return found
 
 
-@pytest.mark.parametrize("door", ["http", "amqp"])
 @pytest.mark.parametrize("count", [3, 50])
-async def test_each_recipient_gets_the_values_that_came_with_the_send(
-    scene: Scene, backend: Backend, door: str, count: int
-) -> None:
+async def test_each_recipient_gets_the_values_that_came_with_the_send(scene: Scene, count: int) -> None:
     """Few stay in the send; many are stored in parts."""
     apple = await scene.devices("apns", count, user="u{}")
     google = await scene.devices("fcm", 2, user="u{}")
     users = [f"u{n}" for n in range(count)]
     values = {user: {"seat": f"{n}ü", "extras": ["tea", n]} for n, user in enumerate(users[:-1])}
-    run = await send(scene, backend, door, audience={"users": users}, message=SEAT, values=values)
-    report = await scene.finished(run)
+    report = await scene.run({"users": users}, message=SEAT, values=values)
     assert fates(report) == {"planned": count + 2, "delivered": count + 1, "failed": 1}
     assert report["total"]["reasons"] == {"failed": {"rendering": 1}}
     for n, dev in enumerate(apple[:-1]):
@@ -103,28 +98,12 @@ async def test_what_is_wrong_with_a_translation_is_named_and_nothing_is_sent(sce
             "it": {"data": {"a": "b"}},
         },
     }
-    answer = await scene.call("POST", "/v1/sends", {"audience": {"everyone": True}, "message": message})
-    assert answer.status_code == 422
-    pointers = {one["pointer"] for one in answer.json()["errors"]}
+    pointers = set(await scene.refused(message=message))
     assert {"/message/localized/fr/body", "/message/localized/it/data/a"} <= pointers
     assert any(pointer.startswith("/message/localized/de") for pointer in pointers), pointers
 
 
-async def refer(scene: Scene, backend: Backend, door: str, request: Json) -> str:
-    """A send without a message of its own, over either door; its id."""
-    if door == "http":
-        answer = await scene.call("POST", "/v1/sends", request)
-        assert answer.status_code == 202, answer.text
-        return str(answer.json()["id"])
-    answered = await backend.command(scene, {"id": f"cmd-{secrets.token_hex(6)}", **request})
-    assert answered["state"] == "accepted", answered
-    return str(answered["id"])
-
-
-@pytest.mark.parametrize("door", ["http", "amqp"])
-async def test_a_send_refers_to_a_stored_template_and_keeps_what_it_said_then(
-    scene: Scene, backend: Backend, door: str
-) -> None:
+async def test_a_send_refers_to_a_stored_template_and_keeps_what_it_said_then(scene: Scene) -> None:
     (dev,) = await scene.devices("apns", 1, user="ada")
     name = f"seat.{secrets.token_hex(3)}"
     for title in ("One {{ values.seat }}", "Two {{ values.seat }}"):
@@ -132,14 +111,10 @@ async def test_a_send_refers_to_a_stored_template_and_keeps_what_it_said_then(
         assert made.status_code == 201, made.text
     rest: Json = {"audience": {"users": ["ada"]}, "values": {"ada": {"seat": "3L"}}}
     for template in ({"name": name}, {"name": name, "version": 1}):
-        await scene.finished(await refer(scene, backend, door, {"template": template, **rest}))
+        await scene.run(template=template, **rest)
     assert {one["aps"]["alert"]["title"] for one in payloads(scene, dev)} == {"One 3L", "Two 3L"}
     for template, pointer in (({"name": name, "version": 3}, "/template"), ({"name": "nonesuch"}, "/template")):
-        body = {"template": template, **rest}
-        answer = await scene.call("POST", "/v1/sends", body)
-        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
-        said = await backend.command(scene, {"id": f"cmd-{secrets.token_hex(6)}", **body})
-        assert (said["state"], said["errors"][0]["pointer"]) == ("rejected", pointer)
+        assert await scene.refused(template=template, **rest) == [pointer]
 
 
 async def test_a_preview_is_what_the_device_then_gets(scene: Scene) -> None:

@@ -12,9 +12,9 @@ from shared.flow.lane import Lane
 from shared.store.look_ups import token_key
 from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import Json
-from tests.integration.flow.scene import Scene, fates, until, utc
+from tests.integration.flow.scene import BY_BOTH_DOORS, Scene, fates, until, utc
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 BUSY = {"status": 429, "reason": "QUOTA_EXCEEDED", "message": "Device message rate exceeded.", "retry_after": "30"}
 
 

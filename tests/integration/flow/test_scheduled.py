@@ -1,17 +1,16 @@
 """Sends for a later moment: they begin then, once; who was down catches up by rule; until then they may be changed."""
 
 import asyncio
-import secrets
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import Json
-from tests.integration.flow.scene import Dev, Scene, fates, until, utc
+from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, fates, until, utc
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 
 
 def soon(seconds: float) -> str:
@@ -22,50 +21,36 @@ def first_asked(scene: Scene, devices: list[Dev]) -> datetime:
     return min(datetime.fromisoformat(one["time"]) for one in scene.asked(devices))
 
 
-async def send_by(door: str, scene: Scene, backend: Backend, **request: Any) -> str:
-    if door == "http":
-        return await scene.send(**request)
-    send = f"scheduled-{secrets.token_hex(6)}"
-    body: Json = {"message": {"title": "Ding"}, "audience": {"everyone": True}, **request}
-    assert (await backend.command(scene, {"id": send, **body}))["state"] == "accepted"
-    return send
-
-
-@pytest.mark.parametrize(("door", "audience"), [("http", {"users": ["kim"]}), ("amqp", {"everyone": True})])
-async def test_a_send_begins_at_its_moment_and_never_before(
-    scene: Scene, backend: Backend, door: str, audience: Json
-) -> None:
+async def test_a_send_begins_at_its_moment_and_never_before(scene: Scene) -> None:
+    """One that is its own plan, and one that is planned then."""
     devices = await scene.devices("apns", 3, user="kim")
     moment = utc() + timedelta(seconds=4)
-    send = await send_by(door, scene, backend, audience=audience, send_at=moment.isoformat())
-    shown = await scene.status(send)
-    assert shown["state"] == "scheduled"
-    assert abs(datetime.fromisoformat(shown["begins_at"]) - moment) < timedelta(milliseconds=2)
-    assert fates(await scene.finished(send, 30)) == {"planned": 3, "delivered": 3}
+    both: list[Json] = [{"users": ["kim"]}, {"everyone": True}]
+    sends = [await scene.send(audience, send_at=moment.isoformat()) for audience in both]
+    for send in sends:
+        shown = await scene.status(send)
+        assert shown["state"] == "scheduled"
+        assert abs(datetime.fromisoformat(shown["begins_at"]) - moment) < timedelta(milliseconds=2)
+    for send in sends:
+        assert fates(await scene.finished(send)) == {"planned": 3, "delivered": 3}
     assert first_asked(scene, devices) >= moment - timedelta(milliseconds=50)
-    assert scene.accepted(devices) == {1: 3}
+    assert scene.accepted(devices) == {2: 3}
 
 
-@pytest.mark.parametrize(("door", "audience"), [("http", {"everyone": True}), ("amqp", {"users": ["lea"]})])
-async def test_a_scheduled_send_is_replaced_and_called_off(
-    scene: Scene, backend: Backend, door: str, audience: Json
-) -> None:
+@pytest.mark.parametrize("audience", [{"everyone": True}, {"users": ["lea"]}], ids=["everyone", "users"])
+async def test_a_scheduled_send_is_replaced_and_called_off(scene: Scene, audience: Json) -> None:
     devices = await scene.devices("apns", 2, user="lea")
-    send = await send_by(door, scene, backend, audience=audience, send_at=soon(3600))
+    send = await scene.send(audience, send_at=soon(3600))
     other: Json = {"audience": {"devices": [devices[0].id]}, "message": {"title": "Dong"}, "send_at": soon(3)}
-    if door == "http":
-        answer = await scene.call("PUT", f"/v1/sends/{send}", other)
-        assert answer.status_code == 200, answer.text
-    else:
-        assert (await backend.command(scene, {"id": send, "do": "replace", **other}))["state"] == "replaced"
+    assert (await scene.door.replace(send, {**other, "ttl": -1}))["errors"][0]["pointer"] == "/ttl"
+    assert await scene.door.replace(send, other) == {"id": send, "state": "replaced"}
     assert fates(await scene.finished(send, 30)) == {"planned": 1, "delivered": 1}
     assert scene.accepted(devices) == {1: 1, 0: 1}
-    refused = await scene.call("PUT", f"/v1/sends/{send}", other)
-    assert refused.status_code == 409
-    later = await send_by(door, scene, backend, audience=audience, send_at=soon(7200), ttl=60)
-    assert (await scene.call("POST", f"/v1/sends/{later}:cancel")).status_code == 200
+    assert [one["pointer"] for one in (await scene.door.replace(send, other))["errors"]] == ["/do"]
+    later = await scene.send(audience, send_at=soon(7200), ttl=60)
+    await scene.order(later, "cancel")
     assert fates(await scene.finished(later, 30)) == {"planned": 2, "cancelled": 2}
-    assert (await scene.call("PUT", f"/v1/sends/{later}", other)).status_code == 409
+    assert [one["pointer"] for one in (await scene.door.replace(later, other))["errors"]] == ["/do"]
 
 
 async def test_a_list_of_many_is_replaced_by_another_list(scene: Scene) -> None:
@@ -73,20 +58,42 @@ async def test_a_list_of_many_is_replaced_by_another_list(scene: Scene) -> None:
     ids = [one.id for one in devices]
     send = await scene.send({"devices": ids[:20]}, send_at=soon(3600))
     body: Json = {"audience": {"devices": ids[15:]}, "message": {"title": "Dong"}, "send_at": soon(1)}
-    assert (await scene.call("PUT", f"/v1/sends/{send}", body)).status_code == 200
+    assert (await scene.door.replace(send, body))["state"] == "replaced"
     assert fates(await scene.finished(send, 30)) == {"planned": 25, "delivered": 25}
     assert scene.accepted(devices[15:]) == {1: 25}
     assert scene.accepted(devices[:15]) == {0: 15}
 
 
+async def test_of_two_replacements_at_once_each_goes_to_its_own_recipients_or_to_nobody(scene: Scene) -> None:
+    """However they race: whoever comes last names everyone, and the other one nobody."""
+    crowd = await scene.crowd("fcm", 30)
+    halves = [[one.id for one in crowd[:15]], [one.id for one in crowd[15:]]]
+    sends = [await scene.send({"devices": halves[0]}, send_at=soon(3600)) for _ in range(6)]
+    end = soon(3)
+
+    async def replaced(send: str, devices: list[str]) -> None:
+        body = {"audience": {"devices": devices}, "message": {"title": send}, "send_at": end}
+        await scene.door.replace(send, body)  # or refused: the other was at the same time
+
+    await asyncio.gather(*(replaced(send, half) for send in sends for half in halves))
+    for send in sends:
+        assert fates(await scene.finished(send)) == {"planned": 15, "delivered": 15}
+        stored = await scene.store.sends.get(scene.key(send))
+        assert stored is not None
+        first = (stored.request.audience.devices or ("",))[0]
+        half = crowd[:15] if first == crowd[0].id else crowd[15:]
+        told = {one["token"] for one in scene.asked(crowd) if send in json.dumps(one)}
+        assert told == {one.token for one in half}
+
+
 async def test_a_moment_and_an_expiry_that_cannot_be_kept_are_refused(scene: Scene) -> None:
-    refused: list[dict[str, Any]] = [
-        {"send_at": soon(-7200)},
-        {"expires_at": soon(-1)},
-        {"send_at": soon(60), "expires_at": soon(30)},
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"send_at": soon(-7200)}, "/send_at"),
+        ({"expires_at": soon(-1)}, "/expires_at"),
+        ({"send_at": soon(60), "expires_at": soon(30)}, "/expires_at"),
     ]
-    for wrong in refused:
-        await scene.send(status=422, **wrong)
+    for wrong, pointer in refused:
+        assert await scene.refused(**wrong) == [pointer]
 
 
 async def test_nothing_is_delivered_after_the_absolute_expiry(scene: Scene) -> None:

@@ -5,42 +5,23 @@ import json
 import secrets
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from shared.store.devices import Registration
-from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import Json, entry, new_token
-from tests.integration.flow.scene import Dev, Scene, fates, until
+from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, fates, until
 
-pytestmark = pytest.mark.anyio
-Door = Literal["http", "amqp"]
-DOORS: list[Door] = ["http", "amqp"]
-MESSAGE = {"title": "Ding"}
-
-
-async def asked(scene: Scene, backend: Backend, door: Door, **request: Any) -> Json:
-    """The same request by either door: `id` and `state`, or `errors`."""
-    body = {"message": MESSAGE, **request}
-    if door == "amqp":
-        return await backend.command(scene, {"id": f"cmd-{secrets.token_hex(6)}", **body})
-    answer = (await scene.call("POST", "/v1/sends", body)).json()
-    return {"id": answer["id"], "state": "accepted"} if "id" in answer else {"state": "rejected", **answer}
-
-
-async def report_of(scene: Scene, backend: Backend, door: Door, **request: Any) -> Json:
-    said = await asked(scene, backend, door, **request)
-    assert said["state"] == "accepted", said
-    return await scene.finished(said["id"], 30)
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 
 
 async def told(
-    scene: Scene, backend: Backend, door: Door, everyone: list[Dev], **request: Any
+    scene: Scene, everyone: list[Dev], audience: Json | None = None, **request: Any
 ) -> tuple[Json, set[str]]:
     """The report, and the tokens that were told; each once."""
     before = accepted(scene, everyone)
-    report = await report_of(scene, backend, door, **request)
+    report = await scene.run(audience, **request)
     more = accepted(scene, everyone) - before
     assert set(more.values()) <= {1}
     return report, set(more)
@@ -54,8 +35,7 @@ def tokens(devices: list[Dev]) -> set[str]:
     return {dev.token for dev in devices}
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_a_filter_reaches_exactly_those_who_fit(scene: Scene, backend: Backend, door: Door) -> None:
+async def test_a_filter_reaches_exactly_those_who_fit(scene: Scene) -> None:
     gold, free, old, plain = await asyncio.gather(
         scene.devices("apns", 3, attributes={"plan": "gold", "age": 40}, locale="de-AT", app_version="2.10"),
         scene.devices("fcm", 3, attributes={"plan": "free", "age": 17}, locale="de", app_version="2.9", user="u{}"),
@@ -81,54 +61,47 @@ async def test_a_filter_reaches_exactly_those_who_fit(scene: Scene, backend: Bac
         ({"users": ["u0", "u1"], "filter": {"field": "locale", "eq": "fr"}}, []),
         ({"devices": [gold[0].id, old[0].id], "filter": {"field": "attributes.age", "exists": True}}, gold[:1]),
     ]
-    await backend.listen_for_answers()
-    results = await asyncio.gather(*(told_of(scene, backend, door, audience) for audience, _ in cases))
+    results = await asyncio.gather(*(told_of(scene, audience) for audience, _ in cases))
     for (audience, expected), planned in zip(cases, results, strict=True):
         assert planned == len(expected), audience
-    for audience, expected in cases[:3] if door == "http" else cases[-1:]:
-        report, reached = await told(scene, backend, door, everyone, audience=audience)
+    for audience, expected in (*cases[:2], cases[-1]):
+        report, reached = await told(scene, everyone, audience=audience)
         assert reached == tokens(expected), audience
         assert fates(report) == {"planned": len(expected), "delivered": len(expected)}
 
 
-async def told_of(scene: Scene, backend: Backend, door: Door, audience: Json) -> int:
-    report = await report_of(scene, backend, door, audience=audience)
+async def told_of(scene: Scene, audience: Json) -> int:
+    report = await scene.run(audience)
     assert report["total"]["delivered"] == report["total"]["planned"]
     return int(report["total"]["planned"])
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_whom_a_send_leaves_out_is_counted_with_the_reason(scene: Scene, backend: Backend, door: Door) -> None:
+async def test_whom_a_send_leaves_out_is_counted_with_the_reason(scene: Scene) -> None:
     ada, bob, eve = [await scene.devices("fcm", 2, user=name) for name in ("ada", "bob", "eve")]
     many = await scene.crowd("apns", 40)
     everyone = [*ada, *bob, *eve, *many]
     left_out = {"users": ["ada", "nobody"], "devices": [bob[0].id]}
-    report, reached = await told(scene, backend, door, everyone, audience={"everyone": True, "exclude": left_out})
+    report, reached = await told(scene, everyone, audience={"everyone": True, "exclude": left_out})
     assert fates(report) == {"planned": 46, "delivered": 43, "suppressed": 3}
     assert report["total"]["reasons"]["suppressed"] == {"excluded": 3}
     assert reached == tokens([bob[1], *eve, *many])
     stored = {"users": [f"n{n}" for n in range(30)] + ["ada"], "devices": [dev.id for dev in many[:30]]}
-    report, reached = await told(scene, backend, door, everyone, audience={"everyone": True, "exclude": stored})
+    report, reached = await told(scene, everyone, audience={"everyone": True, "exclude": stored})
     assert report["total"]["reasons"]["suppressed"] == {"excluded": 32}
     assert reached == tokens([*bob, *eve, *many[30:]])
     small = {"users": ["ada", "bob"], "exclude": {"users": ["bob"]}}
-    report, reached = await told(scene, backend, door, everyone, audience=small)
+    report, reached = await told(scene, everyone, audience=small)
     assert (fates(report), reached) == ({"planned": 4, "delivered": 2, "suppressed": 2}, tokens(ada))
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_devices_not_seen_for_long_are_suppressed_as_stale(scene: Scene, backend: Backend, door: Door) -> None:
+async def test_devices_not_seen_for_long_are_suppressed_as_stale(scene: Scene) -> None:
     fresh = await scene.devices("apns", 2)
     stale = [await registered(scene, "apns", days=40) for _ in range(3)]
-    report, reached = await told(
-        scene, backend, door, [*fresh, *stale], audience={"everyone": True}, stale_after_days=30
-    )
+    report, reached = await told(scene, [*fresh, *stale], audience={"everyone": True}, stale_after_days=30)
     assert fates(report) == {"planned": 5, "delivered": 2, "suppressed": 3}
     assert report["total"]["reasons"]["suppressed"] == {"stale": 3}
     assert reached == tokens(fresh)
-    report, reached = await told(
-        scene, backend, door, [*fresh, *stale], audience={"everyone": True}, stale_after_days=50
-    )
+    report, reached = await told(scene, [*fresh, *stale], audience={"everyone": True}, stale_after_days=50)
     assert (fates(report), len(reached)) == ({"planned": 5, "delivered": 5}, 5)
 
 
@@ -139,8 +112,7 @@ async def registered(scene: Scene, platform: str, days: int) -> Dev:
     return Dev((await scene.store.devices.register(registration, at))[0].hex(), platform, token)
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_a_device_is_told_of_the_categories_that_it_wants(scene: Scene, backend: Backend, door: Door) -> None:
+async def test_a_device_is_told_of_the_categories_that_it_wants(scene: Scene) -> None:
     wants, wants_not, silent = await scene.devices("apns", 3)
     for device, verb in ((wants, "subscribe"), (wants_not, "unsubscribe")):
         answer = await scene.call(
@@ -148,14 +120,14 @@ async def test_a_device_is_told_of_the_categories_that_it_wants(scene: Scene, ba
         )
         assert answer.status_code == 200, answer.text
     everyone = [wants, wants_not, silent]
-    report, reached = await told(scene, backend, door, everyone, audience={"everyone": True}, category="ads")
+    report, reached = await told(scene, everyone, audience={"everyone": True}, category="ads")
     assert (fates(report), reached) == ({"planned": 3, "delivered": 2, "suppressed": 1}, tokens([wants, silent]))
     assert report["total"]["reasons"]["suppressed"] == {"opted_out": 1}
     await rules(scene, opt_in=["ads"])
-    report, reached = await told(scene, backend, door, everyone, audience={"everyone": True}, category="ads")
+    report, reached = await told(scene, everyone, audience={"everyone": True}, category="ads")
     assert report["total"]["reasons"]["suppressed"] == {"opted_out": 1, "not_opted_in": 1}
     assert reached == tokens([wants])
-    report, _ = await told(scene, backend, door, everyone, audience={"everyone": True}, category="other")
+    report, _ = await told(scene, everyone, audience={"everyone": True}, category="other")
     assert fates(report) == {"planned": 3, "delivered": 3}
 
 
@@ -166,42 +138,38 @@ async def rules(scene: Scene, **said: Any) -> None:
     await asyncio.sleep(1.2)
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_a_segment_means_what_it_meant_when_the_send_was_accepted(
-    scene: Scene, backend: Backend, door: Door
-) -> None:
+async def test_a_segment_means_what_it_meant_when_the_send_was_accepted(scene: Scene) -> None:
     red, blue = await scene.devices("apns", 2, tags=["red"]), await scene.devices("fcm", 3, tags=["blue"])
-    everyone, name = [*red, *blue], f"team-{door}"
+    everyone, name = [*red, *blue], f"team-{secrets.token_hex(3)}"
     body = {"name": name, "filter": {"field": "tags", "eq": "red"}}
     assert (await scene.call("POST", "/v1/segments", body)).status_code == 201
-    _, reached = await told(scene, backend, door, everyone, audience={"segments": [name]})
+    _, reached = await told(scene, everyone, audience={"segments": [name]})
     assert reached == tokens(red)
-    _, reached = await told(scene, backend, door, everyone, audience={"filter": {"not": {"segment": name}}})
+    _, reached = await told(scene, everyone, audience={"filter": {"not": {"segment": name}}})
     assert reached == tokens(blue)
     async with scene.providers.knobs("apns", latency={"median": 0.5}):
-        first = await asked(scene, backend, door, audience={"segments": [name]})
+        first = await scene.send({"segments": [name]})
         changed = {"filter": {"field": "tags", "eq": "blue"}}
         assert (await scene.call("PUT", f"/v1/segments/{name}", changed)).status_code == 200
-        assert fates(await scene.finished(first["id"])) == {"planned": 2, "delivered": 2}
-    _, reached = await told(scene, backend, door, everyone, audience={"segments": [name]})
+        assert fates(await scene.finished(first)) == {"planned": 2, "delivered": 2}
+    _, reached = await told(scene, everyone, audience={"segments": [name]})
     assert reached == tokens(blue)
-    said = await asked(scene, backend, door, audience={"segments": [name, "gone"]})
-    assert [one["pointer"] for one in said["errors"]] == ["/audience/segments/1"]
+    assert await scene.refused({"segments": [name, "gone"]}) == ["/audience/segments/1"]
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_a_topic_is_one_request_for_whoever_subscribed(scene: Scene, backend: Backend, door: Door) -> None:
+async def test_a_topic_is_one_request_for_whoever_subscribed(scene: Scene) -> None:
     await scene.devices("fcm", 2)
-    report = await report_of(scene, backend, door, audience={"topic": f"news-{door}"})
+    tag = secrets.token_hex(3)
+    report = await scene.run({"topic": f"news-{tag}"})
     assert fates(report) == {"planned": 1, "delivered": 1}
-    condition = f"'a-{door}' in topics && !('b' in topics)"
-    report = await report_of(scene, backend, door, audience={"condition": condition, "platforms": ["fcm"]})
+    condition = f"'a-{tag}' in topics && !('b' in topics)"
+    report = await scene.run({"condition": condition, "platforms": ["fcm"]})
     assert fates(report) == {"planned": 1, "delivered": 1}
     log = [one for one in scene.providers.log("fcm") if scene.project in json.dumps(one)]
-    assert sum(f"news-{door}" in json.dumps(one) and one["status"] == 200 for one in log) == 1
-    assert sum(f"a-{door}" in json.dumps(one) and one["status"] == 200 for one in log) == 1
+    assert sum(f"news-{tag}" in json.dumps(one) and one["status"] == 200 for one in log) == 1
+    assert sum(f"a-{tag}" in json.dumps(one) and one["status"] == 200 for one in log) == 1
     long = {"title": "x" * 2200}
-    report = await report_of(scene, backend, door, audience={"topic": "news"}, message=long)
+    report = await scene.run({"topic": "news"}, message=long)
     assert report["total"]["reasons"]["rejected"] == {"PayloadTooLarge": 1}
     wrongs: list[tuple[Json, str]] = [
         ({"audience": {"topic": "news", "platforms": ["apns"]}}, "/audience"),
@@ -211,24 +179,19 @@ async def test_a_topic_is_one_request_for_whoever_subscribed(scene: Scene, backe
         ({"audience": {"topic": "news"}, "message": {"template": True, "title": "Ding"}}, "/message/template"),
     ]
     for request, pointer in wrongs:
-        said = await asked(scene, backend, door, **request)
-        assert [one["pointer"] for one in said["errors"]] == [pointer]
+        assert await scene.refused(**request) == [pointer]
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_a_send_to_more_than_the_rule_allows_waits_for_a_confirmation(
-    scene: Scene, backend: Backend, door: Door
-) -> None:
+async def test_a_send_to_more_than_the_rule_allows_waits_for_a_confirmation(scene: Scene) -> None:
     devices = await scene.devices("apns", 3, tags=["a"], user="u{}")
     await rules(scene, confirm_above=2)
     for audience in ({"everyone": True}, {"tags": {"any": ["a"]}}, {"users": ["u0", "u1", "u2"]}):
-        said = await asked(scene, backend, door, audience=audience)
-        assert [one["pointer"] for one in said["errors"]] == ["/confirm"], audience
+        assert await scene.refused(audience) == ["/confirm"], audience
     assert accepted(scene, devices) == Counter()
-    assert fates(await report_of(scene, backend, door, audience={"users": ["u0", "u1", "u0", "u1"]})) == {
+    assert fates(await scene.run({"users": ["u0", "u1", "u0", "u1"]})) == {
         "planned": 2, "delivered": 2,
     }  # fmt: skip
-    confirmed = await report_of(scene, backend, door, audience={"everyone": True}, confirm=True)
+    confirmed = await scene.run({"everyone": True}, confirm=True)
     assert fates(confirmed) == {"planned": 3, "delivered": 3}
 
 

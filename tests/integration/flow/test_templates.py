@@ -2,16 +2,14 @@
 
 import asyncio
 import json
-import secrets
 from typing import Any
 
 import pytest
 
-from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import Json, new_token
-from tests.integration.flow.scene import Dev, Scene, fates
+from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, fates
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 NAME = 'Zoë "Z" \\ Ünal'
 MESSAGE: Json = {
     "template": True,
@@ -22,27 +20,16 @@ MESSAGE: Json = {
 }
 
 
-async def send(scene: Scene, backend: Backend, door: str, **request: Any) -> str:
-    """The same send over either door; its id."""
-    if door == "http":
-        return await scene.send(**request)
-    id_ = f"cmd-{secrets.token_hex(6)}"
-    answer = await backend.command(scene, {"id": id_, **request})
-    assert answer["state"] == "accepted", answer
-    return id_
-
-
 def payloads(scene: Scene, dev: Dev) -> list[Any]:
     """The bodies that the provider was sent for this device."""
     return [json.loads(one["body"]) for one in scene.asked([dev])]
 
 
-@pytest.mark.parametrize("door", ["http", "amqp"])
-async def test_each_device_is_told_what_is_its_own(scene: Scene, backend: Backend, door: str) -> None:
+async def test_each_device_is_told_what_is_its_own(scene: Scene) -> None:
     told = {"name": NAME, "unread": 3}
     (apple,) = await scene.devices("apns", 1, user="ada", attributes=told, locale="de")
     (google,) = await scene.devices("fcm", 1, attributes={**told, "unread": 0})
-    report = await scene.finished(await send(scene, backend, door, audience={"everyone": True}, message=MESSAGE))
+    report = await scene.run(message=MESSAGE)
     assert fates(report) == {"planned": 2, "delivered": 2}
     (payload,) = payloads(scene, apple)
     alert = {"title": f"Hi {NAME}", "body": "3 new, danke"}
@@ -114,13 +101,5 @@ BAD: list[tuple[Json, str]] = [
 
 
 @pytest.mark.parametrize(("message", "pointer"), BAD, ids=[pointer for _, pointer in BAD])
-async def test_what_cannot_be_rendered_for_anyone_is_refused_at_both_doors(
-    scene: Scene, backend: Backend, message: Json, pointer: str
-) -> None:
-    body = {"audience": {"variants": list(scene.variants.values())}, "message": message}
-    answer = await scene.call("POST", "/v1/sends", body)
-    assert answer.status_code == 422
-    assert [one["pointer"] for one in json.loads(answer.content)["errors"]] == [pointer]
-    said = await backend.command(scene, {"id": f"cmd-{secrets.token_hex(6)}", **body})
-    assert said["state"] == "rejected"
-    assert [one["pointer"] for one in said["errors"]] == [pointer]
+async def test_what_cannot_be_rendered_for_anyone_is_refused(scene: Scene, message: Json, pointer: str) -> None:
+    assert await scene.refused({"variants": list(scene.variants.values())}, message=message) == [pointer]
