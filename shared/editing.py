@@ -1,6 +1,6 @@
 """Replaces a scheduled send that has not begun by what the backend wants now, over HTTP and AMQP alike."""
 
-from collections.abc import Sequence
+import secrets
 from dataclasses import dataclass
 
 from shared.flow.accept import accept, lists_of
@@ -9,19 +9,12 @@ from shared.flow.send import Problem, Send, SendRequest
 from shared.ordering import CALLED_OFF, WAIT, TooLate
 from shared.providers.registry import check_message
 from shared.referring import said_in_full
+from shared.refusal import Unacceptable
 from shared.roster import Rosters, canonical
 from shared.runtime.clock import Time
 from shared.store.connection import Store
 from shared.store.errors import Missing
 from shared.terms import TermsBook
-
-
-class Unacceptable(Exception):  # noqa: N818  # said of the request
-    """The send stays as it was: these things are wrong with what it should become."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(problems[0].detail)
-        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +29,7 @@ class Editing:
     async def replace(self, key: str, request: SendRequest) -> Send:
         """The send as it is now. Raises `Missing`, `TooLate` and `Unacceptable`.
 
-        Lists are stored under the new revision's name before it counts, so nobody ever walks half of the old ones.
+        Lists are stored under a name of their own before it counts, so nobody ever walks half of the old ones.
         Whether it has begun is decided by one document: what the planner begins is one revision or the other.
         """
         old = await self.store.sends.get(key)
@@ -78,9 +71,10 @@ class Editing:
         send = accept(request, old.app, old.key, targets, now, old.source, check=check_message, terms=terms)
         if send.problems:
             raise Unacceptable(send.problems)
-        begins = send.begins_at or send.accepted_at
-        changed = {
-            "revision": old.revision + 1, "accepted_at": old.accepted_at, "begins_at": begins,
-            "fingerprint": old.fingerprint,
+        changed: dict[str, object] = {
+            "revision": old.revision + 1, "accepted_at": old.accepted_at, "fingerprint": old.fingerprint,
+            "begins_at": send.begins_at or send.accepted_at,
         }  # fmt: skip
+        if send.lists:  # under a name of its own: another may become the same revision at the same time
+            changed["lists_of"] = f"{old.key}/{old.revision + 1}-{secrets.token_hex(6)}"
         return send.model_copy(update=changed), lists_of(request)

@@ -43,4 +43,9 @@ def signed(body: bytes, secret: str) -> str:
 def answers_in(body: bytes) -> list[CommandAnswer]:
     """The answers of a message, in the order of the commands."""
     told = json.loads(body)
-    return [CommandAnswer.model_validate_json(json.dumps(one)) for one in told.get("answers", [told])]
+    return [CommandAnswer.model_validate_json(json.dumps(_known(one))) for one in told.get("answers", [told])]
+
+
+def _known(answer: dict[str, Any]) -> dict[str, Any]:
+    """Without the fields of a newer server."""
+    return {name: value for name, value in answer.items() if name in CommandAnswer.model_fields}

@@ -16,6 +16,7 @@ from services.ingest.several import each
 from shared.flow.identity import new_send_id
 from shared.flow.model import Travelling
 from shared.flow.send import SendRequest
+from shared.flow.size import SMALL, bytes_of
 
 MOST: Final = 1000
 
@@ -59,7 +60,8 @@ async def _one(desk: Desk, app: str, raw: dict[str, Any], id_: str) -> Outcome:
         text = json.dumps(raw).encode()
         request = parsed(SendRequest, text)
         assert isinstance(request, SendRequest)  # noqa: S101  # it is parsed as one
-        done = await place(desk, app, request, len(text), id_)
+        size = len(text) if len(text) <= SMALL else bytes_of(raw)  # escaped like this it is never shorter
+        done = await place(desk, app, request, size, id_)
     except Exception as error:  # noqa: BLE001  # each is one member's; what nobody foresaw is logged
         problem = refusal_of(error).document
         return Outcome(status=problem.status, problem=problem)

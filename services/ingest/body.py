@@ -12,6 +12,7 @@ from services.ingest.call import SMALL_BODY
 from services.ingest.form import MEDIA_TYPE as FORM
 from services.ingest.form import file_of
 from services.ingest.problems import Refused, invalid, refused
+from shared.flow import size
 from shared.providers.registry import problems_of
 
 JSON: Final = "application/json"
@@ -77,7 +78,7 @@ def parsed_query(model: type[BaseModel], query: dict[str, Any]) -> BaseModel:
 
 def too_large(limit: int) -> Refused:
     """To be raised: more bytes than that."""
-    return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {limit // 1024:,} kB")
+    return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, size.too_large(limit))
 
 
 def _file(request: Request, body: bytes, name: str) -> bytes:

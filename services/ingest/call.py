@@ -11,12 +11,12 @@ from pydantic import BaseModel
 
 from services.ingest.desk import Desk
 from services.ingest.keys import Key, KeyKind
+from shared.flow import size
 from shared.flow.drawing import Bits
 
-SMALL_BODY: Final = 64 * 1024
-"""Bytes of an ordinary request."""
-LARGE_BODY: Final = 32 * 1024 * 1024
-"""Bytes of a request that names many recipients."""
+SMALL_BODY: Final = size.SMALL
+LARGE_BODY: Final = size.LARGE
+"""A request that names many recipients."""
 
 
 @dataclass(frozen=True, slots=True)

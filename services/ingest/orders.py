@@ -3,15 +3,16 @@
 from http import HTTPStatus
 
 from services.ingest.body import too_large
-from services.ingest.call import SMALL_BODY, Call, Reply
+from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
 from services.ingest.problems import invalid, missing, refused
 from services.ingest.sends import show
-from shared.editing import Editing, Unacceptable
-from shared.flow.audience import NAMED_INLINE
+from shared.editing import Editing
 from shared.flow.identity import SEND_ID, send_key
 from shared.flow.order import Wish
+from shared.flow.size import limit_broken
 from shared.ordering import Ordering, TooLate
+from shared.refusal import Unacceptable
 
 
 async def cancel(desk: Desk, call: Call) -> Reply:
@@ -34,9 +35,8 @@ async def replace(desk: Desk, call: Call) -> Reply:
     wanted = call.path["send"]
     if SEND_ID.fullmatch(wanted) is None:
         raise missing("the app has no such send")
-    audience = call.body.audience
-    if call.size > SMALL_BODY and max(audience.named or 0, audience.exclude.count) <= NAMED_INLINE:
-        raise too_large(SMALL_BODY)
+    if (most := limit_broken(call.body, call.size)) is not None:
+        raise too_large(most)
     try:
         await Editing(desk.store, desk.rosters, desk.terms, desk.clock).replace(send_key(call.app, wanted), call.body)
     except Unacceptable as error:

@@ -29,7 +29,9 @@ from services.ingest.doors.gorush import push as gorush
 from services.ingest.doors.gorush.request import Push, Pushed
 from services.ingest.outcome_routes import OUTCOME_ENDPOINTS
 from services.ingest.reporting import Days
+from shared.flow.estimate import Estimate, EstimateView
 from shared.flow.policy import Policy
+from shared.flow.preview import Preview, PreviewView
 from shared.flow.rules import Rules
 from shared.flow.segment import Segment, SegmentContent
 from shared.flow.send import SendRequest
@@ -134,7 +136,7 @@ AUDIENCE_ENDPOINTS: Final = (
     Endpoint(
         "POST", "/v1/audiences:estimate", audiences.estimate, BACKEND,
         "Say about how many devices an audience has, by platform and variant, and what looking them up would examine",
-        {HTTPStatus.OK: audiences.EstimateView}, request=audiences.Estimate, body_limit=LARGE_BODY,
+        {HTTPStatus.OK: EstimateView}, request=Estimate, body_limit=LARGE_BODY,
     ),
     Endpoint(
         "POST", "/v1/segments", segments.create, BACKEND, "Save a filter under a name",
@@ -241,7 +243,7 @@ TEMPLATE_ENDPOINTS: Final = (
     Endpoint(
         "POST", "/v1/templates:preview", templates.preview, BACKEND,
         "Show what a device would get of a template or a message; nothing is sent",
-        {HTTPStatus.OK: templates.PreviewView}, request=templates.Preview,
+        {HTTPStatus.OK: PreviewView}, request=Preview,
     ),
 )  # fmt: skip
 

@@ -7,18 +7,18 @@ from typing import Literal
 from pydantic import Field
 
 from services.ingest.body import too_large
-from services.ingest.call import SMALL_BODY, Call, Reply
+from services.ingest.call import Call, Reply
 from services.ingest.cursor import Cursor, read_cursor, write_cursor
 from services.ingest.desk import Desk
 from services.ingest.problems import invalid, missing, outcome_unknown
 from shared.flow.accept import accept, lists_of
-from shared.flow.audience import NAMED_INLINE
 from shared.flow.identity import SEND_ID, new_send_id, send_key
 from shared.flow.lane import Lane
 from shared.flow.model import Travelling
 from shared.flow.order import Order, Standing
 from shared.flow.report import Report, State
 from shared.flow.send import Problem, Route, Send, SendRequest
+from shared.flow.size import limit_broken
 from shared.providers.registry import check_message
 from shared.referring import said_in_full
 from shared.roster import canonical
@@ -95,8 +95,8 @@ async def post(desk: Desk, call: Call) -> Reply:
 
 async def place(desk: Desk, app: str, request: SendRequest, size: int, id_: str) -> SendAccepted | SendValid:
     """Stores one send of so many bytes under this id, if that is what it asks for. Raises `Refused`."""
-    if size > SMALL_BODY and max(request.audience.named or 0, request.audience.exclude.count) <= NAMED_INLINE:
-        raise too_large(SMALL_BODY)
+    if (most := limit_broken(request, size)) is not None:
+        raise too_large(most)
     if request.template is not None:
         request = await _in_full(desk, app, request)
     request = canonical(request, (await desk.rosters.of(app)).targets)

@@ -1,31 +1,20 @@
 """A backend stores messages under a name, in versions that never change, and looks at one as a device would get it."""
 
-import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, Self
 
-from pydantic import Field, JsonValue, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, JsonValue
 
 from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
-from services.ingest.problems import Refused, field_invalid, invalid, missing
-from shared.flow.audience import DeviceId
-from shared.flow.device import Device
+from services.ingest.problems import Refused, invalid, missing
 from shared.flow.message import Message
 from shared.flow.model import Travelling
-from shared.flow.send import TEMPLATE_NAME, Problem, TemplateName, TemplateRef
-from shared.flow.values import Values
-from shared.providers.contract import Context, Refusal
-from shared.providers.localized import prepared
-from shared.providers.registry import check_message, provider
-from shared.roster import Roster
+from shared.flow.preview import Preview
+from shared.flow.send import TEMPLATE_NAME, TemplateName
+from shared.previewing import Previewing
+from shared.refusal import Unacceptable
 from shared.store.templates import Template
-
-PREVIEW: Final = "preview.preview"
-"""Stands for the key of a send."""
-LASTS: Final = timedelta(hours=24)
 
 
 class NewTemplate(Travelling):
@@ -69,34 +58,13 @@ class TemplatePage(Travelling):
     after: str = Field(default="", max_length=64, description="`next` of the page before")
 
 
-class Preview(Travelling):
-    """What to look at: a stored template or a message, as one registered device would get it."""
-
-    template: TemplateRef | None = None
-    message: Message | None = None
-    device: DeviceId
-    values: Values | None = Field(default=None, description="as a send would give them for the device's user")
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
-        if (self.template is None) == (self.message is None):
-            raise PydanticCustomError("either", "name a `template` or give a `message`")
-        return self
-
-
-class PreviewView(Travelling):
-    """What the provider would be sent, without the token."""
-
-    platform: str
-    variant: str
-    headers: dict[str, str]
-    payload: dict[str, JsonValue]
-
-
 async def create(desk: Desk, call: Call) -> Reply:
     """A new version of a template."""
     new: NewTemplate = call.body
-    await _check(desk, call.app, new.message)
+    try:
+        await _previewing(desk).check(call.app, new.message)
+    except Unacceptable as error:
+        raise invalid(error.problems) from error
     made = await desk.store.templates.add(call.app, new.name, new.message, desk.now(), f"{call.bits(128):032x}")
     return Reply(HTTPStatus.CREATED, _view(made), f"/v1/templates/{made.name}?version={made.version}")
 
@@ -126,50 +94,14 @@ async def delete(desk: Desk, call: Call) -> Reply:
 async def preview(desk: Desk, call: Call) -> Reply:
     """A message as a device would get it; nothing is sent."""
     wanted: Preview = call.body
-    message = wanted.message
-    if wanted.template is not None:
-        stored = await desk.store.templates.get(call.app, wanted.template.name, wanted.template.version)
-        if stored is None:
-            raise field_invalid("/template", "the app has no such template, or no such version of it")
-        message = stored.message
-    assert message is not None  # noqa: S101  # the model asks for one of them
-    await _check(desk, call.app, message)
-    found = await desk.store.devices.get(call.app, bytes.fromhex(wanted.device))
-    if found is None:
-        raise field_invalid("/device", "the app has no such device")
-    return Reply(HTTPStatus.OK, await _rendered(desk, call.app, message, found, wanted.values))
+    try:
+        return Reply(HTTPStatus.OK, await _previewing(desk).of(call.app, wanted))
+    except Unacceptable as error:
+        raise invalid(error.problems) from error
 
 
-async def _rendered(
-    desk: Desk, app: str, message: Message, found: dict[str, Any], values: dict[str, Any] | None
-) -> PreviewView:
-    roster = await desk.rosters.of(app)
-    target = next((one for one in roster.targets if one.variant == found["variant"]), None)
-    if target is None or target.settings is None:
-        raise field_invalid("/device", "its variant cannot be sent for")
-    now = desk.now()
-    context = Context(PREVIEW, PREVIEW, now + LASTS, now, variant=target.variant)
-    ready = prepared(provider(target.platform), message, target.settings, context)
-    device = Device(found["_id"], found["token"], found.get("user"), {**found, "values": values or {}})
-    made = ready.requests([device]).only()
-    if isinstance(made, Refusal):
-        raise field_invalid("/device", f"cannot get this: {made.reason}: {made.detail}")
-    payload = json.loads(made.body)
-    payload.get("message", {}).pop("token", None)
-    return PreviewView(platform=target.platform, variant=target.variant, headers=dict(ready.headers), payload=payload)
-
-
-async def _check(desk: Desk, app: str, message: Message) -> None:
-    """Against every variant of the app. Raises `Refused` with all that is wrong."""
-    roster = await desk.rosters.of(app, fresh=True)
-    platforms = {one.platform for one in roster.targets}
-    problems = check_message(message, {name: _settings(roster, name) for name in platforms})
-    if problems:
-        raise invalid([Problem(pointer=f"/message{one.pointer}", detail=one.detail) for one in problems])
-
-
-def _settings(roster: Roster, platform: str) -> list[Any]:
-    return [one.settings for one in roster.targets if one.platform == platform and one.settings is not None]
+def _previewing(desk: Desk) -> Previewing:
+    return Previewing(desk.store, desk.rosters, desk.clock)
 
 
 async def _known(desk: Desk, app: str, name: str, version: int | None) -> Template:

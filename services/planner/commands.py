@@ -8,7 +8,8 @@ from typing import Final
 
 import structlog
 
-from services.planner.door import Door, Read, answer, may_reply
+from services.planner.answering import Read, answer, may_reply
+from services.planner.door import Door
 from services.planner.orders_taken import OrdersTaken
 from services.planner.publishing import Publishing
 from services.planner.told import Told
@@ -129,7 +130,7 @@ class Commands:
         """An answer that cannot be delivered is lost: the send can be read by its id."""
         if incoming.reply_to is None or not may_reply(app, incoming.reply_to):
             return
-        told = [one.model_dump(mode="json", exclude_defaults=True) for one in said]
+        told = [one.said() for one in said]
         body = json.dumps(told[0] if len(told) == 1 else {"v": 1, "answers": told}).encode()
         try:
             await self.bus.publish(

@@ -1,46 +1,58 @@
-"""Reads what a command orders of a send of before: to be called off, to wait, to go on, or to be replaced. Pure."""
+"""Reads a command that makes no send: an order about a send of before, or a question. Pure."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from services.planner.unpacking import Raw
+from shared.flow.estimate import EstimateCommand
 from shared.flow.identity import SEND_ID
-from shared.flow.order import Wish
-from shared.flow.send import OrderCommand, Problem, ReplaceCommand, SendRequest
+from shared.flow.preview import PreviewCommand
+from shared.flow.send import OrderCommand, Problem, ReplaceCommand
+from shared.flow.size import SMALL, too_large
 from shared.providers.registry import problems_of
 
-REPLACE: Final = "replace"
+Asked = OrderCommand | ReplaceCommand | EstimateCommand | PreviewCommand
+MODELS: Final[dict[str, type[Asked]]] = {
+    "replace": ReplaceCommand, "estimate": EstimateCommand, "preview": PreviewCommand,
+}  # fmt: skip
+"""By what is to be done; all else is an order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One command of a message that is about a send of before: what is wished of it, or what is wrong with that."""
+    """One command of a message that makes no send: what it asks for, or what is wrong with it."""
 
     id: str
     app: str
-    wish: Wish | SendRequest | None
-    """A request: what the send is to be replaced by."""
+    asked: Asked | None
     mark: str
-    """Of its bytes: tells it apart from others about the same send."""
+    """Of its text: tells it apart from others about the same send."""
     problems: tuple[Problem, ...] = ()
 
 
-def told(app: str, raw: dict[str, Any]) -> Told:
-    """What is ordered of a send of before."""
-    text = json.dumps(raw, sort_keys=True)
-    print_ = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-    model = ReplaceCommand if raw["do"] == REPLACE else OrderCommand
+def told(app: str, raw: Raw) -> Told:
+    """What is asked for."""
+    do = raw.said["do"]
+    model = MODELS.get(do, OrderCommand) if isinstance(do, str) else OrderCommand
     try:
-        order = model.model_validate_json(text, strict=True)
+        asked = model.model_validate_json(raw.text, strict=True)
     except ValidationError as error:
-        return Told(id_for(raw, print_), app, None, print_, tuple(problems_of(error)))
-    return Told(order.id, app, order.do if isinstance(order, OrderCommand) else order.request(), print_)
+        return Told(id_for(raw.said, raw.mark), app, None, raw.mark, tuple(problems_of(error)))
+    if (most := _limit_broken(asked, raw)) is not None:
+        return Told(asked.id, app, None, raw.mark, (Problem(pointer="", detail=too_large(most)),))
+    return Told(asked.id, app, asked, raw.mark)
 
 
-def id_for(raw: dict[str, Any], print_: str) -> str:
+def _limit_broken(asked: Asked, raw: Raw) -> int | None:
+    """As over HTTP."""
+    if isinstance(asked, ReplaceCommand):
+        return raw.limit_broken(asked)
+    return SMALL if isinstance(asked, PreviewCommand) and raw.larger_than(SMALL) else None
+
+
+def id_for(raw: dict[str, Any], mark: str) -> str:
     """The id under which a rejected command is stored: its own, or one that follows from its content."""
     given = raw.get("id")
-    return given if isinstance(given, str) and SEND_ID.fullmatch(given) else f"rejected-{print_}"
+    return given if isinstance(given, str) and SEND_ID.fullmatch(given) else f"rejected-{mark}"

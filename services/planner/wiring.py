@@ -12,18 +12,22 @@ from services.planner.door import Door
 from services.planner.dropping import Dropping
 from services.planner.feeder import Feeder
 from services.planner.intake import Intake
+from services.planner.keyed_orders import KeyedOrders
 from services.planner.looking import Looking
 from services.planner.orders_taken import OrdersTaken
 from services.planner.planning import Planning
 from services.planner.publishing import Publishing
+from services.planner.questions import Questions
 from services.planner.recurring import Recurring
 from services.planner.settings import PlannerSettings
 from services.planner.sweep import LEAST_WAIT, Sweep
 from shared.bus.topology import DEAD_LETTERS
 from shared.editing import Editing
+from shared.estimating import Estimating
 from shared.foundation import Foundation, open_foundation
 from shared.in_force import InForce
 from shared.ordering import Ordering
+from shared.previewing import Previewing
 from shared.roster import Rosters
 from shared.runtime.metrics import Metrics
 from shared.runtime.start import Process
@@ -49,7 +53,10 @@ async def run(on: Foundation, settings: PlannerSettings) -> None:
     rosters = Rosters(on.store.variants, on.store.rules, time.monotonic)
     terms = TermsBook(on.store, on.clock)
     door = Door(on.store.apps, on.store.templates, rosters, terms, on.clock, settings.amqp_users)
-    taken = OrdersTaken(Ordering(on.store, on.clock), Editing(on.store, rosters, terms, on.clock), publishing)
+    editing = Editing(on.store, rosters, terms, on.clock)
+    questions = Questions(Estimating(on.store, rosters, terms, on.clock), Previewing(on.store, rosters, on.clock))
+    keyed = KeyedOrders(on.store.keyed, on.clock)
+    taken = OrdersTaken(Ordering(on.store, on.clock), editing, questions, keyed, publishing)
     commands = Commands(on.store, on.bus, on.metrics, on.taking("commands"), door, publishing, taken, on.tracing)
     counting = Counting(on.store, on.clock, on.metrics, publishing)
     dropping = Dropping(on.store, on.clock, counting, on.taking("drops"))

@@ -7,6 +7,7 @@ from shared.contract.schemas import ANSWER, COMMAND, EVENT, Schema, Wanted, sche
 from shared.runtime.version import VERSION
 
 REF: Final = "#/components/schemas/{model}"
+TAKEN: Final = ("command", "commandBundle", "order", "replacement", "estimate", "preview")
 SIGNATURE: Final[Schema] = {
     "type": "object",
     "required": ["carillon-signature"],
@@ -43,6 +44,8 @@ def document() -> Schema:
                 "commandBundle": _message("Up to 1,000 sends to be made", COMMAND[1], refs, SIGNATURE),
                 "order": _message("A send to be paused, resumed or called off", COMMAND[2], refs, SIGNATURE),
                 "replacement": _message("What a scheduled send is to be instead", COMMAND[3], refs, SIGNATURE),
+                "estimate": _message("Asks how many devices an audience has", COMMAND[4], refs, SIGNATURE),
+                "preview": _message("Asks what a device would get of a message", COMMAND[5], refs, SIGNATURE),
                 "answer": _message("What became of a command", ANSWER[0], refs),
                 "answerBundle": _message("What became of each command of a bundle", ANSWER[1], refs),
                 "events": _message("What became of chunks and sends", EVENT[0], refs),
@@ -75,7 +78,7 @@ def _commands() -> Schema:
         "description": f"Backends publish to the exchange `{SENDS}`, mandatory and with confirms. A command whose "
         "bytes cannot be read, or whose signature does not hold, goes to the dead letters; any other is answered.",
         "parameters": {"app": {"description": "the app's id; any routing key will do, the body counts"}},
-        "messages": _messages("command", "commandBundle", "order", "replacement"),
+        "messages": _messages(*TAKEN),
         "bindings": _exchange(SENDS),
     }
 
@@ -108,9 +111,9 @@ def _operations() -> Schema:
     return {
         "takeCommand": {
             "action": "receive",
-            "summary": "Stores a send and works it; a command that comes twice is one send",
+            "summary": "Makes a send, orders about one, or answers; a command that comes twice is one send",
             "channel": {"$ref": "#/channels/commands"},
-            "messages": _of("commands", "command", "commandBundle", "order", "replacement"),
+            "messages": _of("commands", *TAKEN),
             "reply": {
                 "address": {"location": "$message.header#/reply_to", "description": "no answer without it"},
                 "channel": {"$ref": "#/channels/answers"},

@@ -7,9 +7,11 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from shared.flow.answer import CommandAnswer, CommandAnswers
+from shared.flow.estimate import EstimateCommand
 from shared.flow.event import Events
 from shared.flow.message import Message
 from shared.flow.model import Travelling
+from shared.flow.preview import PreviewCommand
 from shared.flow.send import Command, OrderCommand, ReplaceCommand
 from shared.providers.registry import platforms, provider
 
@@ -24,7 +26,8 @@ class CommandBundle(Travelling):
 
     v: Literal[1] = 1
     commands: Annotated[
-        tuple[Command | OrderCommand | ReplaceCommand, ...], Field(min_length=1, max_length=MOST_COMMANDS)
+        tuple[Command | OrderCommand | ReplaceCommand | EstimateCommand | PreviewCommand, ...],
+        Field(min_length=1, max_length=MOST_COMMANDS),
     ]
 
 
@@ -33,6 +36,8 @@ COMMAND: Final[tuple[Wanted, ...]] = (
     (CommandBundle, "validation"),
     (OrderCommand, "validation"),
     (ReplaceCommand, "validation"),
+    (EstimateCommand, "validation"),
+    (PreviewCommand, "validation"),
 )
 ANSWER: Final[tuple[Wanted, ...]] = ((CommandAnswer, "serialization"), (CommandAnswers, "serialization"))
 EVENT: Final[tuple[Wanted, ...]] = ((Events, "serialization"),)

@@ -33,6 +33,10 @@ SEND_KEY: Final = "carillon-send"
 """The key in `data` under which an app finds the id of the send."""
 AppId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{3,32}$")]
 SendId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+OrderKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
+ORDER_KEY: Final = (
+    "as `Idempotency-Key` over HTTP: the same order under it is carried out once, another one is refused; for 24 hours"
+)
 
 
 class Duplicates(StrEnum):
@@ -115,7 +119,7 @@ class Command(SendRequest):
 
     def request(self) -> SendRequest:
         """The send itself, without the address on the envelope."""
-        return SendRequest.model_validate(self.model_dump(exclude={"v", "app", "id", "do"}, exclude_unset=True))
+        return SendRequest.model_validate(self.model_dump(exclude={"v", "app", "id", "do", "key"}, exclude_unset=True))
 
 
 class OrderCommand(Travelling):
@@ -125,12 +129,14 @@ class OrderCommand(Travelling):
     app: AppId
     id: SendId
     do: Wish = Field(description="cancel, pause or resume")
+    key: OrderKey | None = Field(default=None, description=ORDER_KEY)
 
 
 class ReplaceCommand(Command):
     """Over AMQP: what a scheduled send that has not begun is to be from now on, by its id."""
 
     do: Literal["replace"]
+    key: OrderKey | None = Field(default=None, description=ORDER_KEY)
 
 
 class Route(Travelling):

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pymongo import MongoClient, WriteConcern
 
 from services.cli.local.mongod import LocalStore
-from services.ingest.audiences import why_many
+from shared.estimating import why_many
 from shared.flow.identity import SHARDS
 from shared.flow.plan import ShardRange, cut_range
 from shared.store.connection import Store, open_store

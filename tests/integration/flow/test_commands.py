@@ -20,7 +20,7 @@ def new_id() -> str:
 async def test_a_signed_command_is_answered_and_runs_to_its_report(scene: Scene, backend: Backend) -> None:
     devices = [*await scene.devices("apns", 2), *await scene.devices("fcm", 2)]
     answer = await backend.command(scene, {"id": "first-send", **EVERYONE})
-    assert answer == {"id": "first-send", "state": "accepted"}
+    assert (answer["id"], answer["state"]) == ("first-send", "accepted")
     report = await scene.finished("first-send")
     assert fates(report) == {"planned": 4, "delivered": 4}
     assert scene.accepted(devices) == {1: 4}
@@ -38,6 +38,17 @@ async def test_a_command_that_comes_twice_is_one_send(scene: Scene, backend: Bac
         assert fates(await scene.finished(send)) == {"planned": 2, "delivered": 2}
     await asyncio.sleep(0.5)
     assert scene.accepted(devices) == {2: 2}
+
+
+async def test_lists_that_another_command_left_behind_under_the_id_name_nobody(scene: Scene, backend: Backend) -> None:
+    """Its planner died before it stored the send; then another command came with the same id."""
+    named, strangers = await scene.crowd("fcm", 12), await scene.crowd("fcm", 12)
+    command = {"id": new_id(), "message": {"title": "Ding"}, "audience": {"devices": [one.id for one in named]}}
+    await scene.store.lists.insert(f"{scene.key(str(command['id']))}/devices", [one.id for one in strangers])
+    answers = [await backend.command(scene, command) for _ in range(2)]
+    assert [one.get("duplicate", False) for one in answers] == [False, True]
+    assert fates(await scene.finished(str(command["id"]))) == {"planned": 12, "delivered": 12}
+    assert (scene.accepted(named), scene.accepted(strangers)) == ({1: 12}, {0: 12})
 
 
 async def test_in_a_bundle_every_command_is_decided_by_itself(scene: Scene, backend: Backend) -> None:
@@ -141,9 +152,10 @@ async def test_an_id_that_stands_for_another_send_is_refused_and_told_in_the_res
     (dev,) = await scene.devices("apns", 1, user="ann")
     events = await backend.feedback(scene.app)
     command = {"id": new_id(), "audience": {"users": ["ann"]}, "message": {"title": "Ding"}}
-    assert (await backend.command(scene, command))["state"] == "accepted"
+    first = await backend.command(scene, command)
+    assert first["state"] == "accepted"
     reordered = dict(reversed(command.items()))
-    assert (await backend.command(scene, reordered)) == {"id": command["id"], "state": "accepted", "duplicate": True}
+    assert (await backend.command(scene, reordered)) == {**first, "duplicate": True}
     other = {**command, "message": {"title": "Dong"}}
     used = {"pointer": "/id", "detail": "another send has this id"}
     refused = {"id": command["id"], "state": "rejected", "errors": [used], "conflict": True}
@@ -163,13 +175,36 @@ async def test_an_id_that_stands_for_another_send_is_refused_and_told_in_the_res
 async def test_a_command_may_only_ask_whether_it_is_valid(scene: Scene, backend: Backend) -> None:
     events = await backend.feedback(scene.app)
     good, bad = new_id(), new_id()
-    assert await backend.command(scene, {"id": good, **EVERYONE, "validate_only": True}) == {
-        "id": good,
-        "state": "valid",
-    }
+    valid = await backend.command(scene, {"id": good, **EVERYONE, "validate_only": True})
+    assert (valid["id"], valid["state"], valid["lane"]) == (good, "valid", "bulk")
+    assert {one["variant"] for one in valid["variants"]} == set(scene.variants.values())
     said = await backend.command(scene, {"id": bad, **EVERYONE, "ttl": -1, "validate_only": True})
     assert (said["state"], said["errors"][0]["pointer"]) == ("rejected", "/ttl")
     await until(lambda: any(one["send"] == bad for one in events), 20)
     for send in (good, bad):
         assert (await scene.call("GET", f"/v1/sends/{send}")).status_code == 404
     assert (await backend.command(scene, {"id": good, **EVERYONE}))["state"] == "accepted"
+
+
+async def test_a_send_and_its_end_may_come_in_one_message(scene: Scene, backend: Backend) -> None:
+    devices = await scene.crowd("apns", 100)
+    said = await backend.command(scene, {"id": "once-and-never", **EVERYONE}, {"id": "once-and-never", "do": "cancel"})
+    assert [one["state"] for one in said["answers"]] == ["accepted", "cancelled"]
+    counted = fates(await scene.finished("once-and-never", 40))
+    accepted = scene.accepted(devices)
+    assert accepted[0] == counted.get("cancelled", 0)  # a worker may have been quicker than the order
+    assert accepted[1] == counted.get("delivered", 0)
+
+
+async def test_an_order_that_cannot_be_read_is_refused_by_its_place_in_the_command(
+    scene: Scene, backend: Backend
+) -> None:
+    wrong = [
+        {"id": new_id(), "do": "explode"},
+        {"id": "short", "do": "cancel"},
+        {"id": new_id(), "do": "pause", "x": 1},
+    ]
+    said = await backend.command(scene, *wrong)
+    assert [(one["state"], one["errors"][0]["pointer"]) for one in said["answers"]] == [
+        ("rejected", "/do"), ("rejected", "/id"), ("rejected", "/x"),
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from services.cli.local.places import ROOT
 from services.ingest.openapi import document as openapi
-from services.planner.door import MOST
+from services.planner.unpacking import MOST
 from shared.contract.asyncapi import document as asyncapi
 from shared.contract.schemas import MESSAGES, MOST_COMMANDS, message_schema
 
