@@ -83,13 +83,16 @@ class Waking:
                 raise result
         return {key: platforms for key, platforms in small.items() if failed.intersection(platforms)} if failed else {}
 
-    async def stored(self, lane: Lane, sends: Sequence[Send]) -> None:
-        """Everybody who has to do with these sends of one lane."""
+    async def stored(self, lane: Lane, sends: Sequence[Send], known: Sequence[str] = ()) -> None:
+        """Everybody who has to do with these sends of one lane; of those that were `known` before, a planner.
+
+        A command says nothing of a known send: it may be another one that only has its id, and what is stored may wait.
+        """
         small = own_platforms(sends)
         left = await self.small(lane, small) if small else small
         rest = [one.key for one in sends if one.key not in small]
-        if rest or left:
-            await self.planner(lane, rest, left)
+        if rest or left or known:
+            await self.planner(lane, [*rest, *known], left)
 
     async def planner(self, lane: Lane, keys: Sequence[str], small: Mapping[str, Sequence[str]] | None = None) -> None:
         """A planner for these sends, and for small ones whose slices were not confirmed; for none, as a question."""

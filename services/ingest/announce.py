@@ -1,7 +1,7 @@
 """Wakes who works what was stored, and asks the broker again and again while it does not confirm."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -33,20 +33,24 @@ class Announcer:
         self._admission = admission
         self._metrics = metrics
 
-    async def announce(self, lane: Lane, sends: Sequence[Send]) -> None:
-        """One bundle. Returns whether confirmed or not; an empty one is only a question."""
+    async def announce(self, lane: Lane, sends: Sequence[Send], known: Collection[str] = ()) -> None:
+        """One bundle. Returns whether confirmed or not; an empty one is only a question.
+
+        Those that were `known` before go by a planner, who asks the store how they stand now.
+        """
         traces = {one.key: one.trace for one in sends if one.trace} if self._traced else NONE
         try:
             with carrying(traces):
-                await self._announce(lane, sends)
+                await self._announce(lane, sends, known)
         except BusError as error:
             if not isinstance(error, NotConfirmed):  # else the bus has counted it
                 self._metrics.publish_unconfirmed.labels("unroutable").inc()
             log.warning("sends_not_announced", lane=lane, sends=len(sends), error=str(error))
 
-    async def _announce(self, lane: Lane, sends: Sequence[Send]) -> None:
+    async def _announce(self, lane: Lane, sends: Sequence[Send], known: Collection[str]) -> None:
         """Slices whose queue takes none go by a planner, so that what one platform suffers from shuts no door."""
-        small, left = own_platforms(sends), NO_MORE
+        fresh = sends if not known else [one for one in sends if one.key not in known]
+        small, left = own_platforms(fresh), NO_MORE
         if small:
             with self._admission.waiting():
                 left = await self._waking.small(lane, small)

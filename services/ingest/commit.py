@@ -48,7 +48,7 @@ async def open_commit(sends: Sends, announcer: Announcer, metrics: Metrics, star
                 stored = [send for send in group if send.lane is lane]
                 if stored:
                     metrics.sends_accepted.labels("http", lane).inc(len(stored))
-                    tasks.create_task(announcer.announce(lane, stored))
+                    tasks.create_task(announcer.announce(lane, stored, known))
             if not known:
                 return [False] * len(group)
             metrics.duplicates.labels("send").inc(len(known))

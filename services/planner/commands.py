@@ -56,11 +56,10 @@ class Commands:
         """One insert for what came together, one wake-up for each lane; whether each was known before."""
         first = {send.key: send for send in reversed(group)}
         known = await self.store.sends.insert(list(first.values()))
-        fresh = [send for send in group if not send.problems]
         for lane in Lane:
-            some = [send for send in fresh if send.lane is lane]
+            some = [send for send in first.values() if send.lane is lane and not send.problems]
             if some:
-                await self._wake(lane, some)
+                await self._wake(lane, some, known)
         for send in group:
             if send.problems:
                 self.metrics.sends_refused.labels("invalid").inc()
@@ -70,11 +69,12 @@ class Commands:
         self.metrics.duplicates.labels("send").inc(sum(again))
         return again
 
-    async def _wake(self, lane: Lane, sends: list[Send]) -> None:
+    async def _wake(self, lane: Lane, sends: list[Send], known: set[str]) -> None:
         """What is stored is accepted: should the wake-up get lost, the sweep finds the sends."""
+        fresh = [send for send in sends if send.key not in known]
         try:
             with carrying({send.key: send.trace for send in sends if send.trace} if self.tracing else NONE):
-                await self.publishing.stored(lane, sends)
+                await self.publishing.stored(lane, fresh, [send.key for send in sends if send.key in known])
         except BusError as error:
             log.warning("sends_not_announced", sends=len(sends), error=str(error))
 

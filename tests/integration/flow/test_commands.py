@@ -3,11 +3,12 @@
 import asyncio
 import json
 import secrets
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.integration.flow.backend import Backend, Json, signed
-from tests.integration.flow.scene import Scene, books_close, fates, until
+from tests.integration.flow.scene import Scene, books_close, fates, until, utc
 
 pytestmark = pytest.mark.anyio
 EVERYONE: Json = {"audience": {"everyone": True}, "message": {"title": "Ding"}}
@@ -170,6 +171,27 @@ async def test_an_id_that_stands_for_another_send_is_refused_and_told_in_the_res
     await scene.finished(over_http)
     assert scene.accepted([dev]) == {2: 1}
     assert (await scene.status(str(command["id"])))["state"] == "finished"
+
+
+async def test_no_command_under_the_id_of_a_scheduled_send_lets_it_go_before_its_time(
+    scene: Scene, backend: Backend
+) -> None:
+    """Neither another one, nor the first once more when the send was put off since."""
+    (dev,) = await scene.devices("apns", 1, user="ann")
+    mine: Json = {"audience": {"users": ["ann"]}, "message": {"title": "Later"}}
+    soon, late = [(utc() + timedelta(seconds=seconds)).isoformat() for seconds in (4, 3600)]
+    first, second = {"id": new_id(), **mine, "send_at": late}, {"id": new_id(), **mine, "send_at": soon}
+    said = await backend.command(scene, first, second, {**second, "do": "replace", "send_at": late})
+    assert [one["state"] for one in said["answers"]] == ["accepted", "accepted", "replaced"]
+    await until(lambda: utc() > datetime.fromisoformat(soon))
+    said = await backend.command(scene, {"id": first["id"], **mine}, second)
+    assert [(one["state"], one.get("conflict"), one.get("duplicate")) for one in said["answers"]] == [
+        ("rejected", True, None), ("accepted", None, True),
+    ]  # fmt: skip
+    assert fates(await scene.run({"users": ["ann"]}, message={"title": "Now"})) == {"planned": 1, "delivered": 1}
+    assert [json.loads(one["body"])["aps"]["alert"]["title"] for one in scene.asked([dev])] == ["Now"]
+    for send in (first["id"], second["id"]):
+        assert (await scene.status(send))["state"] == "scheduled"
 
 
 async def test_a_command_may_only_ask_whether_it_is_valid(scene: Scene, backend: Backend) -> None:
