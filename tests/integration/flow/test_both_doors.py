@@ -13,7 +13,6 @@ from tests.integration.flow.scene import Scene, fates, until, utc
 from tests.unit.flow.send_fields import BAD, BASE, GOOD, MANY, SEAT, UNKNOWN
 
 pytestmark = pytest.mark.anyio
-ENVELOPE = {"id", "state", "send"}
 AT_ONCE = 8
 
 
@@ -34,7 +33,7 @@ async def both(doors: list[Door], case: Json) -> list[Json]:
     """What each door says of it, but for its id."""
     said = written(case)
     answers = [await door.place(said) for door in doors]
-    return [{name: value for name, value in one.items() if name not in ENVELOPE - {"state"}} for one in answers]
+    return [{name: value for name, value in one.items() if name != "id"} for one in answers]
 
 
 async def test_each_field_is_taken_by_both_doors_and_means_the_same(
@@ -124,13 +123,14 @@ async def test_an_estimate_and_a_preview_are_the_same_over_both(scene: Scene, do
         assert over_http["payload"]
         assert over_amqp == over_http
     needs = {"template": True, "title": "{{ values.seat }}"}
-    for question, pointer in (
+    refused: list[tuple[Json, str]] = [
         ({"message": SEAT, "device": "0" * 24}, "/device"),
         ({"message": needs, "device": apple.id}, "/device"),
         ({"template": {"name": "gone"}, "device": apple.id}, "/template"),
         ({"message": {"title": "x", "pigeon": {}}, "device": apple.id}, "/message/pigeon"),
         ({"device": apple.id}, ""),
-    ):
+    ]
+    for question, pointer in refused:
         over_http, over_amqp = [await door.preview(question) for door in doors]
         assert [one["pointer"] for one in over_http["errors"]] == [pointer]
         assert over_amqp["errors"] == over_http["errors"]
@@ -164,7 +164,8 @@ async def test_a_question_that_is_refused_appears_in_the_results_and_stores_noth
 async def test_the_answer_to_a_send_says_the_same_over_both(scene: Scene, doors: list[Door]) -> None:
     await scene.devices("apns", 1, user="ada")
     soon = (utc() + timedelta(hours=1)).isoformat()
-    for case in ({"audience": {"users": ["ada"]}}, {"ttl": 60}, {"send_at": soon}):
+    cases: list[Json] = [{"audience": {"users": ["ada"]}}, {"ttl": 60}, {"send_at": soon}]
+    for case in cases:
         over_http, over_amqp = [await door.place({**BASE, **case}) for door in doors]
         assert {**over_amqp, "begins_at": over_amqp.get("begins_at")}.keys() == over_http.keys()
         for one in (over_http, over_amqp):
@@ -200,7 +201,8 @@ async def test_a_repetition_gets_the_first_answer_and_another_request_is_refused
 
 async def test_an_order_with_a_key_is_carried_out_once(scene: Scene, backend: Backend) -> None:
     """A pause that comes again, when the send was resumed since, does not hold it up."""
-    send, order = "kept-going", {"id": "kept-going", "do": "pause", "key": "pause-1"}
+    send = "kept-going"
+    order: Json = {"id": send, "do": "pause", "key": "pause-1"}
     later = (utc() + timedelta(hours=1)).isoformat()
     assert (await backend.command(scene, {"id": send, **BASE, "send_at": later}))["state"] == "accepted"
     assert await backend.command(scene, order) == {"id": send, "state": "paused"}

@@ -29,8 +29,14 @@ async def test_a_user_gets_no_more_of_a_category_than_its_cap_says(scene: Scene)
     apns, fcm = await scene.devices("apns", 4, user="u{}", tags=["news"]), await scene.devices("fcm", 4, user="u{}")
     nobodys = await scene.devices("fcm", 1)
     everyone = [*apns, *fcm, *nobodys]
+    audiences: list[Json] = [
+        {"tags": {"any": ["news"]}},
+        {"users": ["u0", "u9"]},
+        {"everyone": True},
+        {"everyone": True},
+    ]
     for audience, reached in zip(
-        [{"tags": {"any": ["news"]}}, {"users": ["u0", "u9"]}, {"everyone": True}, {"everyone": True}],
+        audiences,
         # two places each: u0 has had both before the third; whom the second did not name has one left for it
         [apns, [apns[0], fcm[0]], [*apns[1:], *fcm[1:], *nobodys], nobodys],
         strict=True,
@@ -46,7 +52,7 @@ async def test_a_user_gets_no_more_of_a_category_than_its_cap_says(scene: Scene)
 async def test_two_sends_at_once_to_one_user_deliver_one_and_the_other_tells_why(scene: Scene) -> None:
     await capped(scene)
     phone, tablet = [*await scene.devices("apns", user="ada"), *await scene.devices("fcm", user="ada")]
-    audiences = [{"users": ["ada"]}, {"everyone": True}, {"devices": [phone.id, tablet.id]}]
+    audiences: list[Json] = [{"users": ["ada"]}, {"everyone": True}, {"devices": [phone.id, tablet.id]}]
     sends = await asyncio.gather(*(scene.send(one, category="ads") for one in [*audiences, *audiences]))
     reports = await asyncio.gather(*map(scene.finished, sends))
     assert sorted(one["total"]["delivered"] for one in reports) == [0, 0, 0, 0, 0, 2]

@@ -221,7 +221,7 @@ async def test_a_send_and_its_end_may_come_in_one_message(scene: Scene, backend:
 async def test_an_order_that_cannot_be_read_is_refused_by_its_place_in_the_command(
     scene: Scene, backend: Backend
 ) -> None:
-    wrong = [
+    wrong: list[Json] = [
         {"id": new_id(), "do": "explode"},
         {"id": "short", "do": "cancel"},
         {"id": new_id(), "do": "pause", "x": 1},

@@ -89,7 +89,7 @@ async def test_whom_a_send_leaves_out_is_counted_with_the_reason(scene: Scene) -
     report, reached = await told(scene, everyone, audience={"everyone": True, "exclude": stored})
     assert report["total"]["reasons"]["suppressed"] == {"excluded": 32}
     assert reached == tokens([*bob, *eve, *many[30:]])
-    small = {"users": ["ada", "bob"], "exclude": {"users": ["bob"]}}
+    small: Json = {"users": ["ada", "bob"], "exclude": {"users": ["bob"]}}
     report, reached = await told(scene, everyone, audience=small)
     assert (fates(report), reached) == ({"planned": 4, "delivered": 2, "suppressed": 2}, tokens(ada))
 
@@ -185,7 +185,8 @@ async def test_a_topic_is_one_request_for_whoever_subscribed(scene: Scene) -> No
 async def test_a_send_to_more_than_the_rule_allows_waits_for_a_confirmation(scene: Scene) -> None:
     devices = await scene.devices("apns", 3, tags=["a"], user="u{}")
     await rules(scene, confirm_above=2)
-    for audience in ({"everyone": True}, {"tags": {"any": ["a"]}}, {"users": ["u0", "u1", "u2"]}):
+    many: list[Json] = [{"everyone": True}, {"tags": {"any": ["a"]}}, {"users": ["u0", "u1", "u2"]}]
+    for audience in many:
         assert await scene.refused(audience) == ["/confirm"], audience
     assert accepted(scene, devices) == Counter()
     assert fates(await scene.run({"users": ["u0", "u1", "u0", "u1"]})) == {

@@ -35,7 +35,8 @@ def test_every_field_means_the_same_in_a_command(case: Json) -> None:
     said = written(case)
     request = read(SendRequest, said)
     assert isinstance(request, SendRequest)
-    for model, more in ((Command, {}), (ReplaceCommand, {"do": "replace", "key": "k"})):
+    models: list[tuple[type[Command], Json]] = [(Command, {}), (ReplaceCommand, {"do": "replace", "key": "k"})]
+    for model, more in models:
         command = read(model, {**ADDRESS, **more, **said})
         assert command == request
         assert command.model_dump_json() == request.model_dump_json()
