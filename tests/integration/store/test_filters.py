@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 
-from services.ingest.audiences import why_many
+from shared.estimating import why_many
 from shared.flow.audience import Audience, Tags
 from shared.flow.filter import Filter
 from shared.flow.identity import SHARDS, device_id, shard_of
