@@ -20,7 +20,7 @@ from shared.flow.identity import SEND_ID, send_key
 from shared.flow.lane import Lane
 from shared.flow.model import Travelling
 from shared.flow.report import Outcomes, State
-from shared.flow.send import Problem
+from shared.flow.send import Problem, Send
 from shared.flow.verdict import Fate
 from shared.full_reports import of_app
 
@@ -100,7 +100,7 @@ async def compare(desk: Desk, call: Call) -> Reply:
     if unknown:
         raise invalid([Problem(pointer="", detail=f"query ids: the app has no send {one}") for one in unknown])
     keys = [send_key(call.app, one) for one in ids]
-    reports = [await _with_interactions(desk, key, await desk.reports.full(known[key])) for key in keys]
+    reports = [await _with_interactions(desk, known[key], await desk.reports.full(known[key])) for key in keys]
     return Reply(HTTPStatus.OK, Comparison(sends=tuple(map(_compared, reports))))
 
 
@@ -120,13 +120,13 @@ async def of_days(desk: Desk, call: Call) -> Reply:
 
 async def _full(desk: Desk, app: str, wanted: str) -> FullReport:
     send = await the_send(desk, app, wanted)
-    return await _with_interactions(desk, send.key, await desk.reports.full(send))
+    return await _with_interactions(desk, send, await desk.reports.full(send))
 
 
-async def _with_interactions(desk: Desk, key: str, report: FullReport) -> FullReport:
-    told = await desk.store.interactions.of_send(key, report.accepted_at, report.total.delivered)
-    if not (told.received or told.opened or told.dismissed or told.actions):
-        return report  # of a send that is purged, the report holds what there was
+async def _with_interactions(desk: Desk, send: Send, report: FullReport) -> FullReport:
+    if send.purged:
+        return report  # which holds what there was
+    told = await desk.store.interactions.of_send(send.key, report.accepted_at, report.total.delivered)
     return report.model_copy(update={"interactions": told})
 
 

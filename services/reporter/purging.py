@@ -4,7 +4,7 @@ Reports stay. One reporter does so for all; a send that is purged twice is the s
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -13,6 +13,7 @@ from services.reporter.again import again_and_again
 from shared.flow.accept import purged
 from shared.flow.report import own_report, settled
 from shared.flow.send import Send
+from shared.flow.timing import FOREVER, life
 from shared.full_reports import line_of, of_parts
 from shared.runtime.clock import Time
 from shared.runtime.life import Life
@@ -67,19 +68,42 @@ class Purging:
                 await self.store.apps.purge_on(app, left)
                 break
             since = kept[-1] + A_MOMENT if len(kept) == len(sends) else since
+        done += await self._scheduled(app, cutoff)
         if done:
             self.metrics.sends_purged.inc(done)
             log.info("purged", app=app, sends=done)
 
+    async def _scheduled(self, app: str, cutoff: datetime) -> int:
+        """How many were purged of those that may begin long after they were accepted."""
+        done, kept, over = 0, 0, self.clock.now() - AFTER_DEADLINE
+        while await self._mine():
+            sends = await self.store.sends.scheduled_past(app, cutoff, over, kept, BATCH)
+            for send in sends:
+                if await self._send(send):
+                    done += 1
+                else:
+                    kept += 1
+            if len(sends) < BATCH:
+                break
+        return done
+
     async def _send(self, send: Send) -> bool:
         """Whether it was purged: it is over, and its report is kept."""
-        if self.clock.now() < send.deadline + AFTER_DEADLINE or not await self._reported(send):
+        if self.clock.now() < await self._over_at(send) + AFTER_DEADLINE or not await self._reported(send):
             return False
         store = self.store
         for forget in (store.receipts, store.events, store.interactions, store.lists, store.records):
             await forget.forget(send.key)
         await store.sends.purge(purged(send))
         return True
+
+    async def _over_at(self, send: Send) -> datetime:
+        """When nothing of it can be owed any more: of one that was repeated without an end, once the last send has."""
+        if send.request.repeat is None or send.deadline < FOREVER:
+            return send.deadline
+        final = await self.store.reports.get(send.key)
+        ended = final.finished_at if final is not None else None
+        return ended + life(send.request) if ended is not None else send.deadline
 
     async def _reported(self, send: Send) -> bool:
         """Makes sure that the report is kept, with what devices told."""

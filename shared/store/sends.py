@@ -1,6 +1,6 @@
 """Sends: what was asked for and accepted, and what was refused readably. Inserted once.
 
-{_id: send key, app, accepted_at, deadline, small, rejected, body: the `Send` as JSON}
+{_id: send key, app, accepted_at, deadline, small, rejected, body: the `Send` as JSON; purged: true, once it is}
 and of a scheduled one {begins_at, revision, begun}: it may be replaced until it has `begun`, and never changes after.
 """
 
@@ -17,7 +17,10 @@ from pymongo.read_concern import ReadConcern
 
 from shared.flow.plan import Plan
 from shared.flow.send import Send
+from shared.flow.timing import FOREVER
 from shared.store.errors import only_duplicates
+
+SCHEDULED: Final = {"begins_at": {"$exists": True}}
 
 log = structlog.get_logger()
 
@@ -28,6 +31,7 @@ class Sends:
     INDEXES: Final = (
         IndexModel([("app", 1), ("accepted_at", -1), ("_id", -1)]),
         IndexModel([("accepted_at", 1)]),
+        IndexModel([("app", 1), ("purged", 1), ("deadline", 1)], partialFilterExpression=SCHEDULED),
     )
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
@@ -69,17 +73,26 @@ class Sends:
         return Send.model_validate_json(found[0]["body"]), plans[0] if plans else None
 
     async def accepted(self, keys: Iterable[str]) -> dict[str, datetime]:
-        """When those of these sends were accepted that there are and that were not rejected."""
-        found = self._sends.find({"_id": {"$in": list(keys)}, "rejected": False}, {"accepted_at": 1})
+        """When those of these sends were accepted that there are, and that were neither rejected nor purged."""
+        where = {"_id": {"$in": list(keys)}, "rejected": False, "purged": {"$ne": True}}
+        found = self._sends.find(where, {"accepted_at": 1})
         return {one["_id"]: one["accepted_at"] async for one in found}
 
     async def past(self, app: str, after: datetime, before: datetime, limit: int) -> list[Send]:
-        """An app's sends accepted in `[after, before)` that are not purged yet, oldest first."""
-        over = [{"begins_at": {"$exists": False}}, {"deadline": {"$lt": before}}]  # what is scheduled is still needed
-        where = {"app": app, "accepted_at": {"$gte": after, "$lt": before}, "purged": {"$ne": True}, "$or": over}
+        """An app's sends accepted in `[after, before)` that are not purged yet, oldest first; no scheduled ones."""
+        at = {"$gte": after, "$lt": before}
+        where = {"app": app, "accepted_at": at, "purged": {"$ne": True}, "begins_at": {"$exists": False}}
         found = self._durable.find(where, {"body": 1, "accepted_at": 1}).sort([("accepted_at", 1), ("_id", 1)])
-        sends = [_readable({**one, "_id": str(one["_id"])}) for one in await found.limit(limit).to_list(None)]
-        return [send for send in sends if send is not None]
+        return _those_readable(await found.limit(limit).to_list(None))
+
+    async def scheduled_past(self, app: str, before: datetime, over: datetime, skip: int, limit: int) -> list[Send]:
+        """Its scheduled sends accepted before a moment that are not purged yet, of those whose deadline is past or that
+        are repeated without an end; `skip` so many of them. Most begin long after they were accepted.
+        """
+        ended = [{"deadline": {"$lt": over}}, {"deadline": {"$gte": FOREVER}}]
+        where = {"app": app, **SCHEDULED, "purged": None, "accepted_at": {"$lt": before}, "$or": ended}
+        found = self._durable.find(where, {"body": 1, "accepted_at": 1}).sort([("deadline", 1), ("_id", 1)])
+        return _those_readable(await found.skip(skip).limit(limit).to_list(None))
 
     async def rewrite(self, send: Send) -> bool:
         """The same send, which names somebody no more; False: it was purged or replaced since it was read."""
@@ -132,6 +145,10 @@ class Sends:
             {"accepted_at": {"$gt": after, "$lte": until}, "rejected": False}, {"body": 1, "accepted_at": 1}
         ).sort("accepted_at", 1)
         return [(one["accepted_at"], _readable(one)) async for one in found.limit(limit)]
+
+
+def _those_readable(found: Iterable[dict[str, Any]]) -> list[Send]:
+    return [send for send in map(_readable, found) if send is not None]
 
 
 def _readable(found: dict[str, Any]) -> Send | None:

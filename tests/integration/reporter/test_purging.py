@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,12 @@ from shared.flow.accept import RouteTarget, accept, lists_of
 from shared.flow.audience import Audience
 from shared.flow.identity import device_id
 from shared.flow.message import Message
-from shared.flow.plan import own_plan
+from shared.flow.plan import Plan, own_plan
 from shared.flow.receipt import Received
 from shared.flow.record import Count, Part, Record, Undelivered
 from shared.flow.report import fold, report
 from shared.flow.send import Send, SendRequest
+from shared.flow.timing import Repeat
 from shared.flow.verdict import Fate
 from shared.full_reports import line_of, of_records
 from shared.runtime.clock import FixedClock
@@ -32,10 +34,12 @@ def purging(store: Store, clock: FixedClock, owner: str = "one", metrics: Metric
     return Purging(store, clock, Life(timedelta(seconds=1)), metrics or Metrics(), owner)
 
 
-async def sent(store: Store, clock: FixedClock, app: str, id_: str, users: int = 1, ttl: float = 3600) -> Send:
+async def sent(
+    store: Store, clock: FixedClock, app: str, id_: str, users: int = 1, ttl: float = 3600, **when: Any
+) -> Send:
     """A send that was delivered to one device and found another dead, with all that hangs on it."""
     names = (USER, *(f"{USER}-{n}" for n in range(1, users)))
-    request = SendRequest(audience=Audience(users=names), message=Message(title=SECRET), ttl=ttl)
+    request = SendRequest(audience=Audience(users=names), message=Message(title=SECRET), ttl=ttl, **when)
     target = RouteTarget("v1", "apns")
     send = accept(request, app, f"{app}.{id_}", [target], clock.now(), check=lambda *_: [])
     for name, values in lists_of(request).items():
@@ -133,6 +137,63 @@ async def test_what_is_not_over_is_not_purged_and_not_forgotten(opened: Store, c
         await purging(opened, clock).round()
         found = [await opened.sends.get(one.key) for one in (far, open_, near)]
         assert [bool(one and one.purged) for one in found] == wanted
+
+
+@pytest.mark.parametrize("users", [1, 50], ids=["small", "listed"])
+async def test_what_begins_after_its_retention_is_purged_once_it_is_over(
+    opened: Store, clock: FixedClock, users: int
+) -> None:
+    app, _ = await opened.apps.create("bells", clock.now())
+    await opened.apps.set_retention(app.id, 1)
+    start = clock.now()
+    sends = [
+        await sent(opened, clock, app.id, f"send000{days}", users, send_at=start + timedelta(days=days))
+        for days in (8, 4)
+    ]
+    assert all(one.begins_at for one in sends)
+    purged = []
+    for days in (2, 3.9, 5, 7.9, 9):
+        clock.advance(start + timedelta(days=days) - clock.now())
+        await purging(opened, clock).round()
+        found = [await opened.sends.get(one.key) for one in sends]
+        purged.append([bool(one and one.purged) for one in found])
+    assert purged == [[False, False], [False, False], [False, True], [False, True], [True, True]]
+    assert SECRET.encode() not in await bytes_of(opened)
+
+
+async def test_what_was_repeated_without_an_end_is_purged_after_it_was_called_off(
+    opened: Store, clock: FixedClock
+) -> None:
+    app, _ = await opened.apps.create("bells", clock.now())
+    request = SendRequest(
+        audience=Audience(users=(USER,)), message=Message(title=SECRET), repeat=Repeat(cron="0 9 * * *"), ttl=3600
+    )
+    send = accept(request, app.id, f"{app.id}.send0001", [RouteTarget("v1", "apns")], clock.now(), check=lambda *_: [])
+    await opened.sends.insert([send])
+    clock.advance(timedelta(days=60))
+    await purging(opened, clock).round()
+    assert await opened.sends.get(send.key) == send
+    times = {"accepted_at": send.accepted_at, "deadline": send.deadline}
+    plan = await opened.plans.insert(Plan(key=send.key, app=app.id, lane=send.lane, routes=(), **times))
+    counted = report(plan, fold([]), finished_at=clock.now())
+    await opened.reports.write(send.key, counted, clock.now())
+    full = await of_records(opened, send.key, line_of(plan), counted, fold([]), clock.now())
+    await opened.reports.told(send.key, full)
+    for hours, wanted in ((1, False), (2, True)):  # its last send may live for an hour, and one more is waited
+        clock.advance(timedelta(hours=hours))
+        await purging(opened, clock).round()
+        left = await opened.sends.get(send.key)
+        assert bool(left and left.purged) is wanted
+    assert SECRET.encode() not in await bytes_of(opened)
+
+
+async def test_what_devices_tell_of_a_purged_send_is_of_an_unknown_send(opened: Store, clock: FixedClock) -> None:
+    app, _ = await opened.apps.create("bells", clock.now())
+    one, other = [await sent(opened, clock, app.id, f"send000{n}") for n in (1, 2)]
+    assert set(await opened.sends.accepted({one.key, other.key})) == {one.key, other.key}
+    clock.advance(timedelta(days=31))
+    await purging(opened, clock).round()
+    assert await opened.sends.accepted({one.key, other.key}) == {}
 
 
 async def test_of_a_bundle_only_the_parts_of_a_purged_send_go(opened: Store, clock: FixedClock) -> None:
