@@ -7,7 +7,9 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+import re
 import secrets
+import socket
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -35,6 +37,11 @@ TRANSLATED: Final = tuple(
     ipaddress.ip_network(one) for one in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
 )
 """IPv6 that stands for an IPv4 address, maybe a private one (RFC 6052, RFC 8215, RFC 3056, RFC 4380, RFC 4291)."""
+
+
+NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)", re.IGNORECASE)
+"""A host whose last part is a number is an IPv4 address, maybe in an old spelling (WHATWG URL, ends in a number)."""
+LOOPBACK: Final = "127.0.0.1"
 
 
 class EventKind(StrEnum):
@@ -99,17 +106,19 @@ def url_problem(url: str, networks: Collection[Network]) -> str | None:  # noqa:
     """What is wrong with an address to call, as far as it says itself; names are looked up at each try."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, port = (parts.hostname or "").removesuffix("."), parts.port
     except ValueError:
         return "not a URL"
     if parts.scheme not in ("https", "http") or not host:
         return "an https URL with a host is needed"
     if parts.username is not None or parts.password is not None or parts.fragment:
         return "neither user, password nor fragment belong into it"
-    if not url.isascii() or any(ord(one) <= ord(" ") for one in url):
-        return "not a URL"
     literal = _literal(host)
-    if literal is not None and not allowed(literal, networks):
+    ascii_only = url.isascii() and all(ord(one) > ord(" ") for one in url)
+    if not ascii_only or port == 0 or (literal is None and _is_number(host)):
+        return "not a URL"
+    stands_for = LOOPBACK if f".{host}".endswith(".localhost") else literal  # RFC 6761, section 6.3
+    if stands_for is not None and not allowed(stands_for, networks):
         return "this address is not a public one"
     if parts.scheme == "http" and (literal is None or not _within(literal, networks)):
         return "https is needed"
@@ -117,10 +126,17 @@ def url_problem(url: str, networks: Collection[Network]) -> str | None:  # noqa:
 
 
 def _literal(host: str) -> str | None:
+    """The address that a host spells, in any way that resolvers read: `127.1`, `0x7f.1` and `2130706433` too."""
     try:
+        if _is_number(host):
+            return socket.inet_ntoa(socket.inet_aton(host))
         return str(ipaddress.ip_address(host.partition("%")[0]))
-    except ValueError:
+    except (ValueError, OSError):
         return None
+
+
+def _is_number(host: str) -> bool:
+    return ":" not in host and NUMBER.fullmatch(host) is not None
 
 
 def _within(address: str, networks: Collection[Network]) -> bool:

@@ -74,6 +74,10 @@ def test_the_operator_may_allow_a_network() -> None:
         "", "x", "ftp://example.com/", "http://example.com/", "https://", "https://user:secret@example.com/",
         "https://127.0.0.1/", "https://[::1]:8443/", "https://169.254.169.254/latest/meta-data", "https://a b/",
         "https://example.com:99999/", "https://example.com/#x", "//example.com/", "https://ex\u00e4mple.com/",
+        "https://2130706433/", "https://0x7f.1/", "https://0x7F000001/", "https://127.1/", "https://0177.0.0.1/",
+        "https://0/", "https://127.0.0.1./", "https://localhost/", "https://LOCALHOST./", "https://app.localhost:8443/",
+        "https://1.2.3.4.5/", "https://example.256/", "https://example.com:0/", "https://./",
+        "https://[::ffff:127.0.0.1]/", "https://[::ffff:7f00:1]/",
     ],
 )  # fmt: skip
 def test_what_must_not_be_called_is_refused_at_the_door(url: str) -> None:
@@ -82,5 +86,9 @@ def test_what_must_not_be_called_is_refused_at_the_door(url: str) -> None:
 
 def test_https_to_a_name_is_fine_and_http_only_to_an_allowed_address() -> None:
     assert url_problem("https://example.com/hook?x=1", ()) is None
+    assert url_problem("https://1.1.1.1.:8443/", ()) is None
+    assert url_problem("https://16843009/", ()) is None
+    assert url_problem("https://hooks.1and1.com/", ()) is None
+    assert url_problem("https://localhost:9/x", networks_of(["127.0.0.0/8"])) is None
     assert url_problem("http://127.0.0.1:9/x", networks_of(["127.0.0.0/8"])) is None
     assert url_problem("http://example.com/x", networks_of(["127.0.0.0/8"])) is not None
