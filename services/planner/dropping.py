@@ -1,11 +1,16 @@
-"""Gives slices up that an operator dropped from the dead letters: their open chunks are closed as `failed: dropped`."""
+"""Gives slices up that an operator dropped from the dead letters: their open chunks are closed as `failed: dropped`.
+
+What a worker has in hand meanwhile is left to it: what it sends is counted as what becomes of it.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
-from services.planner.counting import DROPPED, Counting
+from services.planner.calling_off import CallingOff
+from services.planner.counting import DROPPED
 from services.planner.mending import Debt, Open, platform_of
 from shared.bus.incoming import Incoming
 from shared.bus.topology import DROPS
@@ -18,6 +23,7 @@ from shared.store.connection import Store
 from shared.taking import Source, Taking, read
 
 PREFETCH: Final = 4
+LOOK_AGAIN: Final = timedelta(seconds=1)
 
 log = structlog.get_logger()
 
@@ -28,7 +34,7 @@ class Dropping:
 
     store: Store
     clock: Clock
-    counting: Counting
+    calling_off: CallingOff
     taking: Taking
 
     async def run(self) -> None:
@@ -37,19 +43,21 @@ class Dropping:
 
     async def _message(self, incoming: Incoming) -> None:
         for due in read(SlicesDue, incoming).slices:
-            await self.drop(due)
+            while await self.drop(due) is not None:
+                if not await self.taking.life.pause(LOOK_AGAIN):
+                    await incoming.requeue()
+                    return
         await incoming.ack()
 
-    async def drop(self, due: SliceDue) -> None:
-        """Closes what is open of one slice; nothing if no stored plan explains it."""
+    async def drop(self, due: SliceDue) -> datetime | None:
+        """Closes what is open of one slice; nothing if no stored plan explains it. Until when a worker may have it."""
         send = await self.store.sends.get(send_of(due.id))
         plan = await self._plan(send) if send is not None else None
         if send is None or plan is None:
             log.warning("drop_without_a_plan", slice=due.id)
-            return
+            return None
         open_ = await self._open(due, plan)
-        if open_:
-            await self.counting.close(send, plan, open_, DROPPED)
+        return await self.calling_off.close(send, plan, open_, DROPPED) if open_ else None
 
     async def _plan(self, send: Send) -> Plan | None:
         return own_plan(send) if send.small else await self.store.plans.get(send.key)

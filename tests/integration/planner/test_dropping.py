@@ -8,6 +8,7 @@ from typing import Any, Self, cast
 
 import pytest
 
+from services.planner.calling_off import CallingOff
 from services.planner.counting import Counting
 from services.planner.dropping import Dropping
 from services.planner.publishing import Publishing
@@ -26,6 +27,7 @@ from shared.flow.verdict import Fate
 from shared.runtime.clock import FixedClock
 from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics
+from shared.store.claims import Claim
 from shared.store.connection import Store, open_store
 from shared.store.devices import Registration
 from shared.store.keyring import open_keyring
@@ -76,7 +78,8 @@ class Run:
         self.life, self.bus = Life(timedelta(seconds=5)), bus
         clock, metrics = cast("Any", FixedClock(NOW)), Metrics()
         taking = Taking(bus, clock, metrics, self.life, "drops")
-        self.dropping = Dropping(store, clock, Counting(store, clock, metrics, Publishing(bus, metrics, 60)), taking)
+        counting = Counting(store, clock, metrics, Publishing(bus, metrics, 60))
+        self.dropping = Dropping(store, clock, CallingOff(store, clock, counting, "a planner"), taking)
 
     async def __aenter__(self) -> Self:
         self.task = asyncio.ensure_future(self.dropping.run())
@@ -128,6 +131,30 @@ async def test_dropped_slices_close_the_books_once_however_often_they_are_droppe
     assert (total.planned, total.delivered, total.failed, total.open) == (expected, 5, expected - 5, 0)
     assert total.reasons["failed"] == {"dropped": expected - 5}
     assert await opened.database["records"].count_documents({}) == 5, "nothing that no plan and no record names"
+
+
+async def test_what_a_worker_has_in_hand_is_not_dropped_and_what_it_delivers_counts(
+    opened: Store, bus: Bus, plan: Plan
+) -> None:
+    held, free = [list(one.members()) for one in plan.slices()]
+    claim = await opened.claims.take(held, "a worker", NOW, NOW + timedelta(hours=1))
+    assert isinstance(claim, Claim)
+    async with Run(opened, bus) as running:
+        await running.give_up(f"{KEY}.0.0")
+        await running.give_up(f"{KEY}.0.1")
+        await until_closed(opened, free)
+        assert not await opened.records.closed(held)
+        done = Part(
+            member=held[0], send=KEY, app="app", variant="v1", platform="apns", matched=7,
+            counts=(Count(fate=Fate.DELIVERED, n=7),), looked_up_at=NOW,
+        )  # fmt: skip
+        await opened.records.insert(Record(id=held[0], by="a worker", at=NOW, parts=(done,)))
+        await opened.claims.hand_back("a worker", [claim.id], NOW)
+        await until_closed(opened, held)
+    assert await opened.records.part(held[0]) == done
+    left = await opened.records.part(held[1])
+    assert left is not None
+    assert {(one.fate, one.reason) for one in left.counts} == {(Fate.FAILED, "dropped")}
 
 
 def ranges(plan: Plan) -> list[Any]:
