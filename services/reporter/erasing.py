@@ -23,6 +23,8 @@ LEAST_EVERY: Final = timedelta(seconds=1)
 """Never scaled: so often at most."""
 LEASE: Final = timedelta(minutes=5)
 DUTY: Final = "erase"
+ON_ITS_WAY: Final = timedelta(minutes=2)
+"""So long a chunk that was in hand may take to be recorded, with the ids that were looked up before."""
 PAGE: Final = 500
 
 log = structlog.get_logger()
@@ -45,9 +47,9 @@ class Erasing:
 
     async def round(self) -> None:
         """Everything that is owed, for as long as the duty is ours."""
-        while await self._mine() and (erasure := await self.store.erasures.owed()) is not None:
+        while await self._mine() and (erasure := await self.store.erasures.owed(self.clock.now())) is not None:
             try:
-                await self._erase(erasure)
+                await (self._erase(erasure) if erasure.again_at is None else self._again(erasure))
             except BusError as error:
                 log.warning("not_erased", erasure=erasure.id, error=type(error).__name__)
                 return
@@ -71,8 +73,25 @@ class Erasing:
         await store.traces.replace(app, {one: secrets.token_bytes(DEVICE) for one in erasure.devices})
         for row in rows:
             await store.devices.delete(app, bytes(row["_id"]))
-        await store.erasures.done(erasure, self.clock.now())
-        log.info("user_erased", app=app, erasure=erasure.id, devices=len(erasure.devices))
+        now, on_its_way = self.clock.now(), self.clock.scaled(ON_ITS_WAY)
+        if erasure.devices and await store.claims.any_of(app, now - on_its_way):
+            await store.erasures.look_again(erasure, now + on_its_way)
+        else:
+            await self._done(erasure)
+
+    async def _again(self, erasure: Erasure) -> None:
+        """What was in hand when the devices went has been recorded by now. Who registered again since is left alone."""
+        app, store = erasure.app, self.store
+        back = await store.devices.known(app, set(erasure.devices))
+        gone = [one for one in erasure.devices if one not in back]
+        await store.traces.replace(app, {one: secrets.token_bytes(DEVICE) for one in gone})
+        if not await store.devices.owned(app, [one.id for one in await store.variants.all(app)], erasure.user):
+            await store.caps.forget(app, erasure.user, gone)
+        await self._done(erasure)
+
+    async def _done(self, erasure: Erasure) -> None:
+        await self.store.erasures.done(erasure, self.clock.now())
+        log.info("user_erased", app=erasure.app, erasure=erasure.id, devices=len(erasure.devices))
 
     async def _sends(self, app: str, names: set[str], nobody: Nobody) -> None:
         before = None

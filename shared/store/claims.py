@@ -202,6 +202,11 @@ class Claims:
         found = self._claims.find({"_id": {"$in": wanted}, "owner": owner}, {"_id": 1})
         return set(wanted) - {one["_id"] async for one in found}
 
+    async def any_of(self, app: str, since: datetime) -> bool:
+        """Whether chunks of this app were in anybody's hand since then."""
+        its = {"members": {"$elemMatch": {"$gte": f"{app}.", "$lt": f"{app}/"}}, "until": {"$gt": since}}
+        return await self._claims.find_one(its, {"_id": 1}) is not None
+
     async def hand_back(self, owner: str, claims: Iterable[str], now: datetime) -> None:
         """Ends claims on drain, so that others need not wait for the lease; this does not count as a death."""
         await self._claims.update_many(

@@ -1,6 +1,7 @@
 """Erasures of users: asked for once, done by a reporter, and then kept without the user.
 
-{_id, app, user: until it is done, devices: their ids, until then, at, state: owed | done, done_at, erased: number}
+{_id, app, user: until it is done, devices: their ids, until then, at, state: owed | done, again_at: when all is erased
+ but what was on its way then may have come after, done_at, erased: number}
 """
 
 from collections.abc import Iterable
@@ -27,6 +28,7 @@ class Erasure:
     state: Literal["owed", "done"]
     done_at: datetime | None = None
     erased: int = 0
+    again_at: datetime | None = None
 
 
 class Erasures:
@@ -54,10 +56,15 @@ class Erasures:
             raise Missing("the app has no such erasure")
         return _erasure(found)
 
-    async def owed(self) -> Erasure | None:
-        """The oldest that is not done."""
-        found = await self._erasures.find_one({"state": "owed"}, sort=[("at", 1)])
+    async def owed(self, now: datetime) -> Erasure | None:
+        """The oldest that is to be looked at."""
+        where = {"state": "owed", "$or": [{"again_at": {"$exists": False}}, {"again_at": {"$lte": now}}]}
+        found = await self._erasures.find_one(where, sort=[("at", 1)])
         return _erasure(found) if found else None
+
+    async def look_again(self, erasure: Erasure, at: datetime) -> None:
+        """All is erased, and looked for once more then."""
+        await self._erasures.update_one({"_id": erasure.id, "state": "owed"}, {"$set": {"again_at": at}})
 
     async def found(self, erasure: Erasure, devices: Iterable[bytes]) -> Erasure:
         """These are the user's devices; noted before they go, so that what comes after can be repeated."""
@@ -68,11 +75,12 @@ class Erasures:
     async def done(self, erasure: Erasure, now: datetime) -> None:
         """Nothing is left of the user, here neither."""
         change = {"state": "done", "done_at": now, "erased": len(erasure.devices)}
-        await self._erasures.update_one({"_id": erasure.id}, {"$set": change, "$unset": {"user": "", "devices": ""}})
+        gone = {"user": "", "devices": "", "again_at": ""}
+        await self._erasures.update_one({"_id": erasure.id}, {"$set": change, "$unset": gone})
 
 
 def _erasure(found: dict[str, Any]) -> Erasure:
     return Erasure(
         found["_id"], found["app"], found.get("user", ""), tuple(map(bytes, found.get("devices", ()))), found["at"],
-        found["state"], found.get("done_at"), found.get("erased", 0),
+        found["state"], found.get("done_at"), found.get("erased", 0), found.get("again_at"),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from shared.flow.report import fold
 from shared.flow.send import Send, SendRequest
 from shared.runtime.clock import FixedClock
 from shared.runtime.life import Life
+from shared.store.claims import Claim
 from shared.store.connection import Store
 from shared.store.devices import Registration
 from shared.store.interactions import Told
@@ -61,6 +62,35 @@ async def mentioned(store: Store, clock: FixedClock, app: str, hers: bytes, his:
             {"members": part.member}, {"$set": {"parts": [swapped.model_dump(mode="python")]}}
         )
         await store.interactions.note([Told(send.key, hers, "opened", None, clock.now())])
+
+
+async def test_what_was_on_its_way_is_erased_when_it_has_come_and_who_is_back_is_left_alone(
+    opened: Store, clock: FixedClock
+) -> None:
+    app, hers, his = await estate(opened, clock)
+    variant = (await opened.variants.all(app))[0].id
+    other = await register(opened, app, variant, USER, "another-token-of-hers")
+    now = clock.now()
+    assert isinstance(await opened.claims.take([f"{app}.send0001.0.0/0"], "w", now, now + timedelta(seconds=30)), Claim)
+    asked = await opened.erasures.ask(app, USER, now)
+    await erasing(opened, clock).round()
+    assert await opened.devices.get(app, hers) is None
+    assert (await opened.erasures.get(app, asked.id)).state == "owed"
+    await mentioned(opened, clock, app, hers, his)  # by chunks whose devices were looked up before
+    assert await register(opened, app, variant, USER, "another-token-of-hers") == other
+    await opened.interactions.note([Told(f"{app}.send0001", other, "opened", None, clock.now())])
+    await erasing(opened, clock).round()
+    assert (await opened.erasures.get(app, asked.id)).state == "owed"
+    clock.advance(timedelta(minutes=2))
+    await erasing(opened, clock).round()
+    done = await opened.erasures.get(app, asked.id)
+    assert (done.state, done.erased, done.user, done.devices) == ("done", 2, "", ())
+    after = await bytes_of(opened)
+    assert repr(hers).encode() not in after
+    assert hers.hex().encode() not in after
+    assert repr(his).encode() in after
+    assert await opened.devices.get(app, other) is not None
+    assert [one.kind for one in await opened.interactions.of_device(f"{app}.send0001", other)] == ["opened"]
 
 
 @pytest.mark.parametrize("dies", [False, True], ids=["at once", "dying at every step"])
