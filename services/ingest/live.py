@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from services.ingest.problems import unavailable
+from shared.flow.order import Standing
 from shared.flow.report import Outcomes, Report, own_report
 from shared.flow.send import Send
 from shared.runtime.tasks import task_group
@@ -41,7 +42,10 @@ class Channel:
 
     send: Send
     log: list[Event] = field(default_factory=list)
+    standing: Standing | None = None
+    """What was ordered about it, as of its last event."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     loaded: bool = False
     closed: bool = False
     viewers: int = 0
@@ -107,9 +111,21 @@ class Live:
             async with channel.changed:
                 channel.changed.notify_all()
 
-    async def _look(self, channel: Channel) -> bool:
+    async def reach(self, channel: Channel, n: int) -> None:
+        """Looks at once for somebody who has seen this event already, of another process whose look was later."""
+        if n > channel.latest and not channel.over:
+            await self._look(channel, unless=n)
+
+    async def _look(self, channel: Channel, unless: int | None = None) -> bool:
+        """Whether there was news; one look at a time, and none if this event is known by then."""
+        async with channel.looking:
+            return False if unless is not None and unless <= channel.latest else await self._looked(channel)
+
+    async def _looked(self, channel: Channel) -> bool:
         try:
             fresh = await self._news(channel)
+            if fresh or not channel.loaded:
+                channel.standing = await self._store.orders.get(channel.send.key)
         except StoreAway as error:
             log.warning("not_followed", send=channel.send.key, error=type(error).__name__)
             return False

@@ -24,6 +24,8 @@ async def follow(desk: Desk, call: Call) -> Reply:
     wanted = call.path["send"]
     channel = await desk.live.join(send_key(call.app, wanted), lambda: the_send(desk, call.app, wanted))
     seen = _last_seen(call)
+    if seen is not None:
+        await desk.live.reach(channel, seen)
     if channel.over and seen is not None and seen >= channel.latest:
         return Reply(HTTPStatus.NO_CONTENT)  # which tells a browser not to come again (HTML standard, 9.2.3)
     return Reply(HTTPStatus.OK, Text(_stream(channel, seen), STREAM))
@@ -71,6 +73,6 @@ def _accepted(channel: Channel) -> Report:
 def _written(channel: Channel, event: Event) -> bytes:
     """One event on the wire; `data` is what a look at the send would have answered then."""
     state = event.report.state
-    view: SendView = view_of(channel.send, event.report)
+    view: SendView = view_of(channel.send, event.report, channel.standing)
     name = state if state in OVER else "progress"
     return f"id: {event.n}\nevent: {name}\ndata: {view.model_dump_json()}\n\n".encode()

@@ -193,6 +193,17 @@ async def test_a_small_send_is_followed_too(scene: Scene) -> None:
     assert [one[0] for one in await all_of(scene, send, 0)] == [1, 2]
 
 
+async def test_who_follows_a_send_is_told_that_it_was_called_off_as_who_asks_for_it(scene: Scene) -> None:
+    await scene.devices("apns", user="zoe")
+    send = await scene.send({"users": ["zoe"]}, send_at=(utc() + timedelta(days=1)).isoformat())
+    async with followed(scene, send) as events:
+        told = [await anext(events)]
+        assert (await scene.call("POST", f"/v1/sends/{send}:cancel")).is_success
+        told += [one async for one in events]
+    assert (told[0][2]["order"], told[-1][2]["order"]) == (None, "cancelled")
+    assert told[-1][2] == await scene.status(send)
+
+
 async def test_a_hundred_who_follow_cost_the_store_what_one_costs(scene: Scene) -> None:
     await scene.devices("apns", user="far")
     async with scene.providers.knobs("apns", latency={"median": 8}):
