@@ -9,6 +9,7 @@ from typing import Final
 from services.reporter.deriving import Deriving
 from services.reporter.feedback import Feedback
 from services.reporter.summing import Summing
+from services.reporter.webhooks.announcing import JUDGEABLE
 from shared.bus.bundle import Grouper, open_grouper
 from shared.bus.incoming import Incoming
 from shared.bus.topology import results_queue
@@ -104,6 +105,9 @@ class Hearing:
         self.metrics.sends_finished.inc(len(finished))
         ended(self.tracing, carried(), (key for key, _ in finished))
         await self.feedback.finished(finished)
+        for key, one in finished:
+            if one.total.planned >= JUDGEABLE:
+                await self.deriving.announcing.summed(key, one.total)
         await self.deriving.announcing.finished(finished)
 
     async def _again(self, key: str) -> None:

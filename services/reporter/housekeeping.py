@@ -1,13 +1,15 @@
 """Keeps the house: one reporter at a time judges the windows that are due, and lets go whom the cap held up."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from typing import Final
 
 from services.reporter.again import again_and_again, unharmed
 from services.reporter.gate import Gate
 from services.reporter.removing import Removing
-from services.reporter.webhooks.announcing import Announcing
+from services.reporter.webhooks.announcing import DEVICES, Announcing
 from shared.runtime.life import Life
 from shared.store.connection import Store
 
@@ -43,10 +45,17 @@ class Housekeeping:
             if window is None:
                 break
             await self.gate.judge(window)
+        await self._each(self.store.quarantine.next_untold, self._tell)  # whom a process let go that died then
+        await self._each(self.store.quarantine.next_condemned, self._clear)
+
+    async def _each(
+        self, following: Callable[[str], Awaitable[tuple[str, str] | None]], work: Callable[[str, str], Awaitable[None]]
+    ) -> None:
+        """Every variant of which there is something to do."""
         after = ""
-        while await self._mine() and (found := await self.store.quarantine.next_condemned(after)):
+        while await self._mine() and (found := await following(after)):
             app, after = found
-            await self._clear(app, after)
+            await work(app, after)
 
     async def _mine(self) -> bool:
         return not self.life.draining and await self.store.duties.take(DUTY, self.owner, self.gate.clock.now(), LEASE)
@@ -55,10 +64,22 @@ class Housekeeping:
         """Who was judged goes, until the cap is used up."""
         while await self._mine():
             findings = await self.store.quarantine.condemned(app, variant, BATCH)
-            left = await self.removing.remove(app, variant, findings, "judged") if findings else []
+            tell = self.announcing is not None and bool(findings) and await self.announcing.of_retired(app)
+            left = await self.removing.remove(app, variant, findings, "judged", untold=tell) if findings else []
             done = findings[: len(findings) - len(left)]
-            if self.announcing is not None:
-                await self.announcing.judged(app, variant, done, self.gate.clock.now())
+            if tell:
+                await self._tell(app, variant)
             await self.store.quarantine.pardon(app, done)  # who did not go registered again meanwhile
             if left or not findings:
                 return
+
+    async def _tell(self, app: str, variant: str) -> None:
+        """Webhooks of whom it took out of service; each stays marked until that is owed to them."""
+        quarantine, announcing = self.store.quarantine, self.announcing
+        while announcing is not None and await self._mine() and (found := await quarantine.untold(app, variant, BATCH)):
+            for at, some in groupby(found, key=lambda one: one[0]):
+                findings = [finding for _, finding in some]
+                for start in range(0, len(findings), DEVICES):
+                    page = findings[start : start + DEVICES]
+                    await announcing.judged(app, variant, page, at)
+                    await quarantine.told(app, [one.device for one in page])

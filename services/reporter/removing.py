@@ -30,14 +30,16 @@ class Removing:
     share: float
     """Removed in an hour of a large variant's devices."""
 
-    async def remove(self, app: str, variant: str, findings: Sequence[Finding], why: Why) -> list[Finding]:
-        """Takes as many out of service as the cap allows; returns the others."""
+    async def remove(
+        self, app: str, variant: str, findings: Sequence[Finding], why: Why, *, untold: bool = False
+    ) -> list[Finding]:
+        """Takes as many out of service as the cap allows; returns the others. `untold`: marked, to be told of yet."""
         now = self.clock.now()
         start = floor(now, self.clock.scaled(CAP_SPAN))
         granted = await self.store.allowances.take(variant, start, len(findings), lambda: self._cap(app, variant))
         gone = 0
         for reason, some in by_reason(findings[:granted]).items():
-            went = await self.store.quarantine.retire(app, some, now)
+            went = await self.store.quarantine.retire(app, some, now, untold=untold)
             await self.store.hygiene_days.note(app, variant, "retired", EVIDENCE[why], {reason: went}, now)
             gone += went
         if gone:

@@ -17,6 +17,8 @@ from shared.flow.webhook import EventKind
 
 State = Literal["owed", "done", "dead"]
 KEPT: Final = timedelta(days=30)
+ITS_TURN: Final = timedelta(milliseconds=300)
+"""After so long it is looked again whether an event's turn has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +84,31 @@ class Outbox:
         last = await self._outbox.find_one({"webhook": webhook, "send": send}, {"sequence": 1}, sort=[("sequence", -1)])
         return 1 + (last["sequence"] if last else 0)
 
-    async def take(self, now: datetime, lease: timedelta, busy: Collection[str]) -> Call | None:
-        """The next that is due, of a webhook that is not busy; ours for so long."""
-        where = {"state": "owed", "due": {"$lte": now}, "webhook": {"$nin": list(busy)}}
-        found = await self._outbox.find_one_and_update(
-            where, {"$set": {"due": now + lease}},
-            sort=[("due", 1), ("sequence", 1)], return_document=ReturnDocument.AFTER,
-        )  # fmt: skip
-        return _call(found) if found else None
+    async def take(
+        self, now: datetime, lease: timedelta, busy: Collection[str], full: Collection[str] = ()
+    ) -> Call | None:
+        """The next that is due, of a webhook that is not busy and of an app that is not `full`; ours for so long.
+
+        No event of a send is tried before each that has a lower number was tried once, maybe by another process.
+        """
+        where: dict[str, Any] = {"state": "owed", "due": {"$lte": now}, "webhook": {"$nin": list(busy)}}
+        if full:
+            where["app"] = {"$nin": list(full)}
+        while True:
+            found = await self._outbox.find_one_and_update(
+                where, {"$set": {"due": now + lease}},
+                sort=[("due", 1), ("sequence", 1)], return_document=ReturnDocument.AFTER,
+            )  # fmt: skip
+            call = _call(found) if found else None
+            if call is None or not await self._out_of_turn(call):
+                return call
+            await self._outbox.update_one({"_id": call.id, "state": "owed"}, {"$set": {"due": now + ITS_TURN}})
+
+    async def _out_of_turn(self, call: Call) -> bool:
+        if call.sequence <= 1 or call.tries:
+            return False
+        lower = {"webhook": call.webhook, "send": call.send, "sequence": {"$lt": call.sequence}}
+        return await self._outbox.find_one({**lower, "state": "owed", "tries": 0}, {"_id": 1}) is not None
 
     async def ended(self, call: Call, state: Literal["done", "dead"], last: dict[str, Any], now: datetime) -> None:
         """It was told, or is given up."""

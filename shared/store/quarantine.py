@@ -1,6 +1,7 @@
 """Devices under suspicion and devices out of service: marks on the registry's rows, set and lifted on evidence.
 
-{quarantine: {at, reason, since, seen, window, condemned}, retired: {at, reason, since}, restored_at}
+{quarantine: {at, reason, since, seen, window, condemned}, retired: {at, reason, since}, restored_at,
+ untold: when it went, until webhooks are owed that}
 
 In quarantine a device is still served. `condemned` means: judged, and waiting for the cap to let it go. A registration
 lifts both marks; a restoration outlives every finding that was seen before it.
@@ -30,6 +31,7 @@ class Quarantine:
             [("quarantine.condemned", 1), ("variant", 1), ("quarantine.window", 1)],
             partialFilterExpression={"quarantine.condemned": {"$exists": True}},
         ),
+        IndexModel([("variant", 1), ("untold", 1)], partialFilterExpression={"untold": {"$exists": True}}),
     )
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
@@ -47,15 +49,39 @@ class Quarantine:
         newest = {one.device: one for one in sorted(findings, key=lambda one: one.dead_at)}
         return [one for device, one in newest.items() if device in found and _holds(one, found[device])]
 
-    async def retire(self, app: str, findings: Iterable[Finding], now: datetime) -> int:
+    async def retire(self, app: str, findings: Iterable[Finding], now: datetime, *, untold: bool = False) -> int:
         """Takes devices out of service softly where the finding holds; returns how many went."""
+        mark = {"untold": now} if untold else {}
         return await self._write(
             app, findings, {},
             lambda one: {
-                "$set": {"live": False, "retired": {"at": now, "reason": one.reason, "since": one.dead_at}},
+                "$set": {"live": False, "retired": {"at": now, "reason": one.reason, "since": one.dead_at}, **mark},
                 "$unset": {"quarantine": ""},
             },
         )  # fmt: skip
+
+    async def next_untold(self, after: str) -> tuple[str, str] | None:
+        """App and variant, the next in the order of variants, with devices that went and that nobody was told of."""
+        where = {"untold": {"$exists": True}, "variant": {"$gt": after}}
+        found = await self._devices.find_one(where, {"app": 1, "variant": 1}, sort=[("variant", 1)])
+        return (found["app"], found["variant"]) if found else None
+
+    async def untold(self, app: str, variant: str, most: int) -> list[tuple[datetime, Finding]]:
+        """Some of a variant's devices that nobody was told of, with the time at which they went, in that order."""
+        where = {"untold": {"$exists": True}, "variant": variant, "app": app}
+        found = self._devices.find(where, {"untold": 1, "retired": 1}, limit=most).sort([("untold", 1), ("_id", 1)])
+        return [
+            (
+                one["untold"],
+                Finding(bytes(one["_id"]), mark.get("reason", ""), mark.get("since", one["untold"]), one["untold"]),
+            )
+            for one in await found.to_list(None)
+            for mark in [one.get("retired") or {}]
+        ]
+
+    async def told(self, app: str, devices: Sequence[bytes]) -> None:
+        """Webhooks are owed that these went; or they have come back by now."""
+        await self._devices.update_many({"_id": {"$in": list(devices)}, "app": app}, {"$unset": {"untold": ""}})
 
     async def gone(self, app: str, devices: Sequence[bytes]) -> set[bytes]:
         """Which of these are out of service."""

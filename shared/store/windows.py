@@ -157,6 +157,11 @@ class Windows:
         found = self._windows.find(where).sort("judged_at", -1).limit(most)
         return [_window(one) async for one in found]
 
+    async def tripped(self, app: str, since: datetime) -> list[Window]:
+        """The app's windows that tripped the gate at that time or later."""
+        found = self._windows.find({"app": app, "judged_at": {"$gte": since}, "decision": "tripped"})
+        return [_window(one) async for one in found.sort("judged_at", 1)]
+
 
 def window_id(variant: str, start: datetime) -> str:
     """The id of a variant's window."""

@@ -75,11 +75,16 @@ class Announcing:
                 if hooks:
                     await self._retired(hooks, app, variant, findings, record.split(".", 1)[1])
 
+    async def of_retired(self, app: str) -> bool:
+        """Whether anybody wants to know of devices out of service."""
+        return bool((await self.subscribers.now()).to(app, EventKind.DEVICE_RETIRED))
+
     async def judged(self, app: str, variant: str, findings: Sequence[Finding], at: datetime) -> None:
-        """Suspects that were judged and are gone by now."""
+        """Suspects that were judged and went then; as many as one event holds."""
         hooks = (await self.subscribers.now()).to(app, EventKind.DEVICE_RETIRED)
         if hooks and findings:
-            await self._retired(hooks, app, variant, findings, f"{variant}/{at.isoformat()}")
+            event = f"{variant}/{at.isoformat()}/{findings[0].device.hex()}"
+            await self._retired(hooks, app, variant, findings, event)
 
     async def _retired(
         self, hooks: Sequence[Webhook], app: str, variant: str, findings: Sequence[Finding], event: str

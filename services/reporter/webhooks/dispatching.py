@@ -5,6 +5,7 @@ What was taken and not settled (its process died) is due again when the lease ru
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -28,6 +29,8 @@ NAP: Final = timedelta(seconds=1)
 LEASE: Final = 3
 """Times what a call may take at most; never scaled."""
 AT_ONCE: Final = 16
+OF_ONE_APP: Final = 4
+"""Of these, so that addresses that answer nothing hold up no other app's."""
 
 log = structlog.get_logger()
 
@@ -43,7 +46,8 @@ class Dispatching:
     caller: Caller
     scale: float
     rng: random.Random
-    _busy: set[str] = field(default_factory=set)
+    _busy: dict[str, str] = field(default_factory=dict)
+    """The webhooks that are being called, and whose they are."""
 
     async def run(self) -> None:
         """Calls until asked to stop, then finishes the calls that are under way."""
@@ -58,10 +62,12 @@ class Dispatching:
 
     async def _round(self, tasks: asyncio.TaskGroup) -> None:
         while not self.life.draining and len(self._busy) < AT_ONCE:
-            call = await self.store.outbox.take(self.clock.now(), LEASE * self.caller.within, self._busy)
+            called = Counter(self._busy.values())
+            full = [app for app, n in called.items() if n >= OF_ONE_APP]
+            call = await self.store.outbox.take(self.clock.now(), LEASE * self.caller.within, self._busy, full)
             if call is None:
                 return
-            self._busy.add(call.webhook)
+            self._busy[call.webhook] = call.app
             tasks.create_task(self._line(call))
 
     async def due(self) -> int:
@@ -80,7 +86,7 @@ class Dispatching:
         except Exception:
             log.exception("webhook_failed", webhook=call.webhook)
         finally:
-            self._busy.discard(call.webhook)
+            del self._busy[call.webhook]
 
     async def settle(self, call: Call) -> None:
         """One try, and what follows from it."""

@@ -15,9 +15,8 @@ from shared.store.webhooks import Webhook
 EVERY: Final = timedelta(seconds=5)
 LEAST_EVERY: Final = timedelta(seconds=1)
 DUTY: Final = "watch"
-DECISIONS: Final = 20
 AGO: Final = timedelta(days=1)
-"""So long may all reporters have been away, and a pause is told all the same."""
+"""So long may all reporters have been away, and what is over by then is told all the same."""
 ORDERED: Final = "ordered"
 NOT_OPENED: Final = "not_opened"
 """The key ring lacks the key that a variant's secrets are sealed under."""
@@ -67,10 +66,10 @@ class Watching:
             await self.announcing.trouble(hook, event, EventKind.CREDENTIAL_PROBLEM, data)
 
     async def _tripped(self, hook: Webhook) -> None:
-        for window in await self.store.windows.decided(hook.app, DECISIONS):
-            if window.decision == "tripped" and window.judged_at and window.judged_at >= hook.created_at:
-                data = {
-                    "variant": window.variant, "start": window.start, "judged_at": window.judged_at, "why": window.why,
-                    "results": window.tally.results, "suspects": window.tally.suspects,
-                }  # fmt: skip
-                await self.announcing.trouble(hook, f"{window.id}/tripped", EventKind.ANOMALY, data)
+        since = max(hook.created_at, self.announcing.clock.now() - AGO)
+        for window in await self.store.windows.tripped(hook.app, since):
+            data = {
+                "variant": window.variant, "start": window.start, "judged_at": window.judged_at, "why": window.why,
+                "results": window.tally.results, "suspects": window.tally.suspects,
+            }  # fmt: skip
+            await self.announcing.trouble(hook, f"{window.id}/tripped", EventKind.ANOMALY, data)

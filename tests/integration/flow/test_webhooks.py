@@ -13,7 +13,7 @@ from tests.integration.reporter.hooks import Receiver, receiving
 
 pytestmark = pytest.mark.anyio
 KINDS = ["send.finished", "send.paused", "send.failing", "device.retired", "credential.problem", "anomaly"]
-REFUSED = {"script": [{"status": 400, "reason": "INVALID_ARGUMENT"}]}
+REFUSED = {"script": [{"status": 400, "reason": "INVALID_ARGUMENT", "times": 2}]}
 
 
 def told(receiver: Receiver, kind: str, **about: object) -> list[Json]:
@@ -36,7 +36,7 @@ async def order(scene: Scene, send: str, what: str) -> None:
 async def test_a_pause_is_told_by_whoever_ordered_it_and_events_of_a_send_are_numbered(scene: Scene) -> None:
     async with receiving() as receiver:
         secret = await webhook(scene, receiver)
-        await scene.crowd("fcm", 150, known=REFUSED)
+        await scene.crowd("fcm", 150, known=REFUSED, user="many")
         later = await scene.send(send_at=(utc() + timedelta(days=1)).isoformat())
         await order(scene, later, "pause")
         await order(scene, later, "resume")
@@ -47,7 +47,10 @@ async def test_a_pause_is_told_by_whoever_ordered_it_and_events_of_a_send_are_nu
         await until(lambda: told(receiver, "send.finished", send=canary))
         await order(scene, later, "cancel")
         await until(lambda: told(receiver, "send.finished", send=later))
-    for send, kinds in ((canary, ["paused", "failing", "finished"]), (later, ["paused", "finished"])):
+        small = await scene.send({"users": ["many"]})
+        await until(lambda: told(receiver, "send.finished", send=small))
+    wanted = {canary: ["paused", "failing", "finished"], later: ["paused", "finished"], small: ["failing", "finished"]}
+    for send, kinds in wanted.items():
         events = [one for kind in KINDS for one in told(receiver, kind, send=send)]
         in_order = sorted(events, key=lambda one: int(one["sequence"]))
         assert [one["type"].removeprefix("send.") for one in in_order] == kinds

@@ -2,22 +2,29 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from services.reporter.gate import Gate
+from services.reporter.housekeeping import Housekeeping
+from services.reporter.removing import Removing
 from services.reporter.webhooks.calling import Caller, open_caller
+from services.reporter.webhooks.dispatching import OF_ONE_APP
 from services.reporter.webhooks.subscribers import Subscribers
 from services.reporter.webhooks.watching import Watching
+from shared.flow.hygiene import Finding, Tally
 from shared.flow.report import Outcomes, Report
 from shared.flow.webhook import EventKind, networks_of
 from shared.runtime.clock import FixedClock
 from shared.runtime.life import Life
 from shared.store.connection import Store
 from shared.store.parking import Parked
-from tests.integration.reporter.estate import Died, mortal
+from shared.store.windows import Decision, Window
+from tests.integration.reporter.estate import Died, mortal, register
 from tests.integration.reporter.hooks import Desk, receiving
 
 pytestmark = pytest.mark.anyio
@@ -218,6 +225,88 @@ async def test_a_slow_receiver_is_not_waited_for_for_ever(opened: Store, clock: 
         receiver.slow = 0
     assert owed.state == "owed"
     assert "no answer" in owed.error
+
+
+async def test_addresses_of_one_app_that_answer_nothing_hold_up_no_other_app(opened: Store, clock: FixedClock) -> None:
+    async with receiving() as deaf, receiving() as well, open_caller(LOCAL, within=HOUR) as caller:
+        desk, deaf.slow = Desk(opened, clock, caller), 3600
+        for _ in range(20):
+            await desk.hook(deaf.url, app="greedy")
+        await desk.announcing.finished([("greedy.send0001", DONE)])
+        clock.advance(timedelta(seconds=1))
+        await desk.hook(well.url, app="other")
+        await desk.announcing.finished([("other.send0001", DONE)])
+        calling = asyncio.ensure_future(desk.dispatching.run())
+        async with asyncio.timeout(60):
+            while not well.heard or len(deaf.heard) < OF_ONE_APP:  # noqa: ASYNC110  # the receivers tell nobody
+                await asyncio.sleep(0.02)
+        calling.cancel()
+        await asyncio.wait([calling])
+        deaf.slow = 0
+    assert len(deaf.heard) == OF_ONE_APP
+
+
+async def test_every_window_that_tripped_is_told_however_many_were_decided_since(desk: Desk) -> None:
+    async with receiving() as receiver:
+        await desk.hook(receiver.url, EventKind.ANOMALY)
+        now, tally = desk.clock.now(), Tally(results=100, suspects=60)
+        for n in range(40):
+            await desk.store.windows.open([Window(f"v{n}/0", "app", f"v{n}", "apns", now, now)])
+            decision: Decision = "tripped" if n < 2 else "passed"
+            await desk.store.windows.decide(f"v{n}/0", decision, "window", tally, 60, now + timedelta(seconds=n))
+        desk.clock.advance(HOUR)
+        await Watching(desk.store, desk.announcing, Life(timedelta(seconds=1))).round()
+        await desk.pass_(HOUR)
+    assert [one["data"]["variant"] for one in receiver.told] == ["v0", "v1"]
+
+
+async def test_of_whom_it_took_out_of_service_it_tells_once_though_the_process_dies_at_every_step(desk: Desk) -> None:
+    hook, _ = await desk.hook("https://example.com/", EventKind.DEVICE_RETIRED)
+    devices = await register(desk.store, 3, desk.clock.now())
+    desk.clock.advance(timedelta(minutes=1))
+    for n, device in enumerate(devices):  # one after the other, as if their windows had been judged apart
+        now = desk.clock.now()
+        found = Finding(device, "BadDeviceToken", now, now)
+        await desk.store.quarantine.hold("app", [found], "v1/0", now, condemned=True)
+        for steps in range(25):
+            with contextlib.suppress(Died):
+                await house(Desk(mortal(desk.store, steps), desk.clock, desk.caller)).round()
+            gone = len(await desk.store.quarantine.gone("app", devices))
+            told = await desk.store.outbox.of_webhook("app", hook.id, None, 100)
+            assert n <= len(told) <= gone <= n + 1
+        desk.clock.advance(timedelta(seconds=1))
+    await house(desk).round()
+    events = await desk.store.outbox.of_webhook("app", hook.id, None, 100)
+    said = [one["device"] for event in events for one in json.loads(event.data)["devices"]]
+    assert sorted(said) == sorted(one.hex() for one in devices)
+    assert await desk.store.database["devices"].count_documents({"untold": {"$exists": True}}) == 0
+
+
+def house(desk: Desk) -> Housekeeping:
+    gate = Gate(desk.store, desk.clock, desk.metrics)
+    removing = Removing(desk.store, desk.clock, desk.metrics, 1000, 0.05)
+    return Housekeeping(desk.store, gate, removing, Life(timedelta(seconds=1)), "one", desk.announcing)
+
+
+async def test_two_processes_try_the_events_of_a_send_in_order_and_none_waits_for_one_that_failed(desk: Desk) -> None:
+    async with receiving(500) as receiver:
+        hook, _ = await desk.hook(receiver.url)
+        outbox, now = desk.store.outbox, desk.clock.now()
+        for n in (1, 2):
+            await outbox.put(hook.id, "app", f"event{n}", (EventKind.SEND_FAILING, b"{}"), now, "send0001")
+        first = await outbox.take(now, HOUR, ())
+        assert first is not None
+        assert first.event == "event1"
+        assert await outbox.take(now, HOUR, ()) is None  # another process
+        await outbox.put(hook.id, "app", "event", (EventKind.SEND_FAILING, b"{}"), now, "send0002")
+        other = await outbox.take(now, HOUR, ())
+        assert other is not None
+        assert other.send == "send0002"
+        await desk.dispatching.settle(first)
+        desk.clock.advance(timedelta(seconds=1))
+        second = await outbox.take(desk.clock.now(), HOUR, ())
+    assert second is not None
+    assert (second.event, second.tries) == ("event2", 0)
 
 
 async def test_troubles_are_told_once_each(desk: Desk) -> None:
