@@ -17,6 +17,7 @@ from shared.runtime.clock import Time
 from shared.runtime.life import Life
 from shared.store.connection import Store
 from shared.store.erasures import Erasure
+from shared.store.errors import StoreAway
 
 EVERY: Final = timedelta(seconds=30)
 LEAST_EVERY: Final = timedelta(seconds=1)
@@ -47,12 +48,18 @@ class Erasing:
 
     async def round(self) -> None:
         """Everything that is owed, for as long as the duty is ours."""
-        while await self._mine() and (erasure := await self.store.erasures.owed(self.clock.now())) is not None:
+        failed: list[str] = []
+        while await self._mine() and (erasure := await self.store.erasures.owed(self.clock.now(), failed)) is not None:
             try:
                 await (self._erase(erasure) if erasure.again_at is None else self._again(erasure))
             except BusError as error:
                 log.warning("not_erased", erasure=erasure.id, error=type(error).__name__)
                 return
+            except StoreAway:
+                raise
+            except Exception:  # it is tried again in another round, and holds up no other
+                log.exception("erasure_failed", erasure=erasure.id)
+                failed.append(erasure.id)
 
     async def _erase(self, erasure: Erasure) -> None:
         """Each step may be repeated; the last one forgets whom it was about."""

@@ -4,7 +4,7 @@
  but what was on its way then may have come after, done_at, erased: number}
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -56,9 +56,10 @@ class Erasures:
             raise Missing("the app has no such erasure")
         return _erasure(found)
 
-    async def owed(self, now: datetime) -> Erasure | None:
-        """The oldest that is to be looked at."""
-        where = {"state": "owed", "$or": [{"again_at": {"$exists": False}}, {"again_at": {"$lte": now}}]}
+    async def owed(self, now: datetime, but: Collection[str] = ()) -> Erasure | None:
+        """The oldest that is to be looked at, but none of these."""
+        due = [{"again_at": {"$exists": False}}, {"again_at": {"$lte": now}}]
+        where = {"state": "owed", "$or": due, "_id": {"$nin": list(but)}}
         found = await self._erasures.find_one(where, sort=[("at", 1)])
         return _erasure(found) if found else None
 

@@ -1,12 +1,13 @@
 """After an erasure the raw bytes of the store name the user nowhere, nor the devices; every count stays as it was."""
 
+import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import pytest
 
 from services.reporter.erasing import Erasing
-from shared.flow.accept import RouteTarget, accept
+from shared.flow.accept import RouteTarget, accept, lists_of
 from shared.flow.audience import Audience
 from shared.flow.message import Message
 from shared.flow.record import Owed
@@ -91,6 +92,38 @@ async def test_what_was_on_its_way_is_erased_when_it_has_come_and_who_is_back_is
     assert repr(his).encode() in after
     assert await opened.devices.get(app, other) is not None
     assert [one.kind for one in await opened.interactions.of_device(f"{app}.send0001", other)] == ["opened"]
+
+
+async def test_whatever_a_user_is_called_he_is_erased_and_one_who_cannot_be_holds_up_no_other(
+    opened: Store, clock: FixedClock
+) -> None:
+    app, _, his = await estate(opened, clock)
+    variant = (await opened.variants.all(app))[0].id
+    names = ["nul\0l", "a/b", "$where", 'q"uote', "back\\slash", "bell 🔔", ".", "^.*$", " ", "x" * 256]
+    asked = []
+    for n, user in enumerate(["a broken one", *names]):
+        await register(opened, app if n else "broken", variant, user, f"token-of-{n}")
+        asked.append(await opened.erasures.ask(app if n else "broken", user, clock.now()))
+        clock.advance(timedelta(seconds=1))
+    users = [*names, *(f"user-{n}" for n in range(30))]
+    request = SendRequest(
+        audience=Audience(users=tuple(users)), message=Message(title="{{ values.a }}", template=True),
+        values={user: {"a": f"of {n}"} for n, user in enumerate(names)},
+    )  # fmt: skip
+    send = accept(request, app, f"{app}.send0001", [RouteTarget(variant, "apns")], clock.now(), check=lambda *_: [])
+    for name, values in lists_of(request).items():
+        await opened.lists.insert(send.list_name(name), values)
+    await opened.sends.insert([send])
+    await opened.database["sends"].insert_one(
+        {"_id": "broken.send0001", "app": "broken", "accepted_at": clock.now(), "body": b"{}"}
+    )
+    await erasing(opened, clock).round()
+    states = [(await opened.erasures.get(one.app, one.id)).state for one in asked]
+    assert states == ["owed", *(["done"] * len(names))]
+    left = await opened.lists.whole(send, "recipients")
+    assert len(left) == len(users)
+    assert [one for one in left if json.loads(one)[0] in names] == []
+    assert await opened.devices.get(app, his) is not None
 
 
 @pytest.mark.parametrize("dies", [False, True], ids=["at once", "dying at every step"])
