@@ -36,6 +36,11 @@ class Door:
         response = await self._entrance.answer(endpoint, Request(scope, receive))
         await response(scope, receive, send)
 
+    @property
+    def methods(self) -> list[str]:
+        """Those that the path has."""
+        return list(self._endpoints)
+
     def serves(self, method: str) -> bool:
         """Whether the path has this method."""
         return method in self._endpoints
@@ -68,8 +73,11 @@ def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) 
     async def openapi(_: Request) -> Response:
         return Response(document, media_type=JSON)
 
-    # a user may be called as he likes, with a slash in his name
-    routes = [Route(path.replace("{user}", "{user:path}"), door) for path, door in doors.items()]
+    # a user may be called as he likes, with a slash in his name, or with what ends another path: so the method decides
+    routes = [
+        Route(path.replace("{user}", "{user:path}"), door, methods=door.methods if "{user}" in path else None)
+        for path, door in doors.items()
+    ]
     rest = Starlette(
         routes=[*routes, Route("/openapi.json", openapi), *beside],
         exception_handlers={HTTPException: _not_routed},

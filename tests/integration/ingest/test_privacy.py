@@ -1,5 +1,7 @@
 """How long sends are kept is an app's own to say; an erasure is asked for, and seen by no other app."""
 
+from urllib.parse import quote
+
 import httpx
 import pytest
 
@@ -69,10 +71,13 @@ def test_a_message_carries_its_sends_id_only_where_that_was_asked_for() -> None:
     assert told.data == {"a": "b", SEND_KEY: "s1"}
 
 
-async def test_a_user_may_be_called_as_he_likes(tenant: Tenant) -> None:
-    await tenant.register(token="ab" * 32, user="tenant/ada")
-    answer = await tenant.get("/v1/users/tenant%2Fada/export")
+@pytest.mark.parametrize("user", ["tenant/ada", "export", "tenant/export", "/", "a/export/export"])
+async def test_a_user_may_be_called_as_he_likes(tenant: Tenant, user: str) -> None:
+    await tenant.register(token="ab" * 32, user=user)
+    path = f"/v1/users/{quote(user, safe='')}"
+    answer = await tenant.get(f"{path}/export")
     assert answer.status_code == 200
-    assert '"tenant/ada"' in answer.text
-    erased = await tenant.http.delete("/v1/users/tenant%2Fada", headers=bearer(tenant.app_secret))
+    assert f'"{user}"' in answer.text
+    erased = await tenant.http.delete(path, headers=bearer(tenant.app_secret))
     assert erased.status_code == 202
+    assert (await tenant.http.put(path, headers=bearer(tenant.app_secret))).status_code == 405
