@@ -31,15 +31,18 @@ class NothingChosenError(CommandError):
 @group.command("list")
 def list_(reason: Reason = None, queue: Queue = None, amqp_url: AmqpOption = None) -> None:
     """Count the dead letters by queue and reason, and list them; the payload of a send is never shown."""
-    letters = [one for one in asyncio.run(_read(broker(amqp_url))) if chosen(None, reason, queue, all_=True)(one)]
-    typer.echo("\n".join(listed(letters)))
+    found, behind = asyncio.run(_read(broker(amqp_url)))
+    typer.echo("\n".join(listed([one for one in found if chosen(None, reason, queue, all_=True)(one)])))
+    _tell_of(behind)
 
 
 @group.command()
 def show(id_: Annotated[str, typer.Argument(metavar="ID")], amqp_url: AmqpOption = None) -> None:
     """Show one dead letter, its body without any string that is no id."""
-    letters = [one for one in asyncio.run(_read(broker(amqp_url))) if chosen([id_], None, None)(one)]
+    found, behind = asyncio.run(_read(broker(amqp_url)))
+    letters = [one for one in found if chosen([id_], None, None)(one)]
     if not letters:
+        _tell_of(behind)
         raise NothingChosenError(f"There is no dead letter {id_}.")
     for letter in letters:
         typer.echo(described(letter))
@@ -54,8 +57,9 @@ def replay(
     amqp_url: AmqpOption = None,
 ) -> None:
     """Publish dead letters back to the queues they came from. An interrupted replay may be repeated."""
-    done = asyncio.run(_each(broker(amqp_url), chosen(ids, reason, queue, all_=all_), Box.replay))
+    done, behind = asyncio.run(_each(broker(amqp_url), chosen(ids, reason, queue, all_=all_), Box.replay))
     typer.echo(f"{done:,} replayed")
+    _tell_of(behind)
 
 
 @group.command()
@@ -67,8 +71,9 @@ def drop(
     amqp_url: AmqpOption = None,
 ) -> None:
     """Give dead letters up. The open chunks of dead slices are closed as `failed: dropped`; other messages just go."""
-    done = asyncio.run(_each(broker(amqp_url), chosen(ids, reason, queue, all_=all_), Box.drop))
+    done, behind = asyncio.run(_each(broker(amqp_url), chosen(ids, reason, queue, all_=all_), Box.drop))
     typer.echo(f"{done:,} dropped")
+    _tell_of(behind)
 
 
 def chosen(ids: list[str] | None, reason: str | None, queue: str | None, *, all_: bool = False) -> Chosen:
@@ -82,16 +87,23 @@ def chosen(ids: list[str] | None, reason: str | None, queue: str | None, *, all_
     )
 
 
-async def _read(url: str) -> list[DeadLetter]:
+def _tell_of(behind: int) -> None:
+    if behind:
+        typer.echo(f"These are the oldest {MOST:,}. Behind them lie {behind:,} more, not looked at.", err=True)
+
+
+async def _read(url: str) -> tuple[list[DeadLetter], int]:
+    """Those that are looked at, and how many are not."""
     async with open_box(url) as box:
-        return [letter async for letter, _ in box.letters(MOST)]
+        return [letter async for letter, _ in box.letters(MOST)], box.behind
 
 
-async def _each(url: str, wanted: Chosen, settle: Settle) -> int:
+async def _each(url: str, wanted: Chosen, settle: Settle) -> tuple[int, int]:
+    """How many were settled, and how many were not even looked at."""
     done = 0
     async with open_box(url) as box, aclosing(box.letters(MOST)) as letters:
         async for letter, incoming in letters:
             if wanted(letter):
                 await settle(box, letter, incoming)
                 done += 1
-    return done
+    return done, box.behind

@@ -35,10 +35,14 @@ class Box:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self.behind = 0
+        """How many more lay behind those that were looked at last."""
 
     async def letters(self, most: int) -> AsyncGenerator[tuple[DeadLetter, Incoming], None]:
         """Those that are there now, the oldest first, at most so many. They are in hand until this is closed."""
-        there = min((await self._bus.depth(DEAD_LETTERS)).ready, most)
+        ready = (await self._bus.depth(DEAD_LETTERS)).ready
+        there = min(ready, most)
+        self.behind = ready - there
         if not there:
             return
         async with self._bus.consume(DEAD_LETTERS, prefetch=there) as consumer:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 import pytest
 from typer.testing import CliRunner
 
+from services.cli import dead_letters
 from services.cli.__main__ import build
 from services.cli.dead_letters_box import NotSettledError, open_box
 from shared.bus.connection import Bus, open_bus
@@ -107,6 +108,19 @@ async def test_a_replay_that_dies_before_the_ack_can_be_repeated(bus: Bus, own: 
     assert "3 replayed" in await run(own, "replay", "--all")
     assert sorted(await bodies(bus, SLICES, 4)) == [b"0", b"0", b"1", b"2"]
     assert await depth(bus, DEAD_LETTERS, 0)
+
+
+async def test_of_more_than_are_looked_at_it_is_said_how_many_lie_behind(
+    bus: Bus, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(5):
+        await bury(bus, SLICES, b"%d" % n, "x")
+    monkeypatch.setattr(dead_letters, "MOST", 2)
+    for command, behind in (("list", 3), ("replay", 3), ("drop", 1), ("list", 0)):
+        assert await depth(bus, DEAD_LETTERS, behind + 2 if behind else 1)
+        text = await run(own, command, *(["--all"] if command != "list" else []))
+        assert (f"Behind them lie {behind} more" in text) is (behind > 0), text
+    assert await bodies(bus, SLICES, 2) == [b"0", b"1"]
 
 
 async def test_what_has_no_queue_any_more_stays(bus: Bus, own: str) -> None:
