@@ -29,6 +29,9 @@ LINGER: Final = 20
 """Looks without anybody who follows, after which a send is left alone; who reconnects meanwhile costs nothing."""
 HEARTBEAT: Final = timedelta(seconds=15)
 """So that proxies do not take the connection for dead (HTML standard, Server-sent events, section 9.2.7)."""
+KEPT: Final = 1000
+"""Events of one send in memory, the last ones; who resumes before them has those in between from the store."""
+PAGE: Final = 200
 SENDS: Final = 1000
 """Sends that one process follows at once."""
 OVER: Final = frozenset({"finished", "rejected"})
@@ -61,7 +64,7 @@ class Channel:
         return bool(self.log) and self.log[-1].report.state in OVER
 
     def after(self, n: int) -> list[Event]:
-        """Its events behind this number; the numbers have no gap."""
+        """Its events behind this number, as far as they are kept; the numbers have no gap."""
         return self.log[max(0, len(self.log) - (self.latest - n)) :] if n < self.latest else []
 
 
@@ -116,6 +119,13 @@ class Live:
         if n > channel.latest and not channel.over:
             await self._look(channel, unless=n)
 
+    async def since(self, channel: Channel, n: int) -> list[Event]:
+        """The next events behind this number, maybe not all of them; none if there is no news."""
+        if channel.log and n + 1 < channel.log[0].n:
+            older = await self._store.events.after(channel.send.key, n, PAGE)
+            return older or channel.after(n)
+        return channel.after(n)
+
     async def _look(self, channel: Channel, unless: int | None = None) -> bool:
         """Whether there was news; one look at a time, and none if this event is known by then."""
         async with channel.looking:
@@ -134,7 +144,7 @@ class Live:
             return False
         if fresh or not channel.loaded:
             async with channel.changed:
-                channel.log += fresh
+                channel.log = [*channel.log, *fresh][-KEPT:]
                 channel.loaded = True
                 channel.changed.notify_all()
         return bool(fresh)
@@ -150,7 +160,9 @@ class Live:
                 Event(n, own_report(len(send.routes), send.accepted_at, parts[:n]))
                 for n in range(latest + 1, len(parts) + 1)
             ] or await self._kept(send, latest)
-        return await self._store.events.after(send.key, latest) or await self._kept(send, latest)
+        events = self._store.events
+        fresh = await events.after(send.key, latest, KEPT) if latest else await events.last(send.key, KEPT)
+        return fresh or await self._kept(send, latest)
 
     async def _kept(self, send: Send, latest: int) -> list[Event]:
         """Of a send so old that its events are gone, the end is there still."""

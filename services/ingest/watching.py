@@ -7,10 +7,11 @@ from typing import Final
 
 from services.ingest.call import Call, Reply, Text
 from services.ingest.desk import Desk
-from services.ingest.live import HEARTBEAT, OVER, Channel
+from services.ingest.live import HEARTBEAT, OVER, Channel, Live
 from services.ingest.sends import SendView, the_send, view_of
 from shared.flow.identity import send_key
 from shared.flow.report import Outcomes, Report
+from shared.store.errors import StoreAway
 from shared.store.events import Event
 
 STREAM: Final = "text/event-stream"
@@ -28,7 +29,7 @@ async def follow(desk: Desk, call: Call) -> Reply:
         await desk.live.reach(channel, seen)
     if channel.over and seen is not None and seen >= channel.latest:
         return Reply(HTTPStatus.NO_CONTENT)  # which tells a browser not to come again (HTML standard, 9.2.3)
-    return Reply(HTTPStatus.OK, Text(_stream(channel, seen), STREAM))
+    return Reply(HTTPStatus.OK, Text(_stream(desk.live, channel, seen), STREAM))
 
 
 def _last_seen(call: Call) -> int | None:
@@ -36,7 +37,7 @@ def _last_seen(call: Call) -> int | None:
     return int(said) if said.isascii() and said.isdigit() and len(said) <= DIGITS else None
 
 
-async def _stream(channel: Channel, seen: int | None) -> AsyncIterator[bytes]:
+async def _stream(live: Live, channel: Channel, seen: int | None) -> AsyncIterator[bytes]:
     """Ends with the send's last event, or with this process."""
     channel.viewers += 1
     try:
@@ -45,13 +46,17 @@ async def _stream(channel: Channel, seen: int | None) -> AsyncIterator[bytes]:
             yield _written(channel, Event(0, _accepted(channel)))
         seen = max(0, channel.latest - 1) if seen is None else min(seen, channel.latest)
         while True:
-            for event in channel.after(seen):
+            for event in await live.since(channel, seen):
                 yield _written(channel, event)
                 seen = event.n
+            if seen < channel.latest:
+                continue
             if channel.over or channel.closed:
                 return
             if not await _more(channel, seen):
                 yield HEART
+    except StoreAway:  # whoever follows comes again, and goes on where he was
+        return
     finally:
         channel.viewers -= 1
 

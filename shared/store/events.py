@@ -64,12 +64,15 @@ class Events:
                 continue
             return timedelta()
 
-    async def after(self, key: str, n: int) -> list[Event]:
-        """The events of a send behind this number, in order; one read."""
+    async def after(self, key: str, n: int, most: int) -> list[Event]:
+        """The first events of a send behind this number, in order; one read."""
         found = self._events.find({"_id": {"$gte": _id(key, n + 1), "$lt": _end(key)}}, {"n": 1, "body": 1})
-        return [
-            Event(one["n"], Report.model_validate_json(one["body"])) for one in await found.sort("_id", 1).to_list(None)
-        ]
+        return [_event(one) for one in await found.sort("_id", 1).limit(most).to_list(None)]
+
+    async def last(self, key: str, most: int) -> list[Event]:
+        """The last events of a send, in order; one read."""
+        found = self._events.find({"_id": {"$gte": _id(key, 0), "$lt": _end(key)}}, {"n": 1, "body": 1})
+        return [_event(one) for one in reversed(await found.sort("_id", -1).limit(most).to_list(None))]
 
     async def forget(self, key: str) -> None:
         """Removes the events of a send."""
@@ -78,6 +81,10 @@ class Events:
     async def _last(self, key: str) -> dict[str, Any] | None:
         where = {"_id": {"$gte": _id(key, 0), "$lt": _end(key)}}
         return await self._events.find_one(where, {"body": 0}, sort=[("_id", -1)])
+
+
+def _event(found: dict[str, Any]) -> Event:
+    return Event(found["n"], Report.model_validate_json(found["body"]))
 
 
 def _id(key: str, n: int) -> str:

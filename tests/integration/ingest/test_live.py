@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.ingest import live as live_module
 from services.ingest.live import open_live
 from shared.flow.accept import RouteTarget, accept
 from shared.flow.audience import Audience
@@ -24,12 +25,43 @@ async def append(store: Store, send: Send, chunks: int) -> None:
     await store.events.append(send.key, report, FixedClock().now() + timedelta(seconds=chunks), timedelta())
 
 
+def followed() -> Send:
+    request = SendRequest(audience=Audience(everyone=True), message=Message(title="Ding"))
+    now = FixedClock().now()
+    return accept(request, "app", "app.send0001", [RouteTarget("v1", "apns")], now, check=lambda *_: [])
+
+
+async def test_of_a_long_send_the_last_events_are_in_memory_and_who_resumes_before_them_has_all(
+    mongodb_url: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "KEPT", 5)
+    monkeypatch.setattr(live_module, "PAGE", 4)
+    send = followed()
+
+    async def found() -> Send:
+        return send
+
+    async with open_store(mongodb_url, database, open_keyring(tmp_path / "keyring")) as store:
+        await store.ensure()
+        for chunks in range(1, 31):
+            await append(store, send, chunks)
+        async with open_live(store) as live:
+            channel = await live.join(send.key, found)
+            assert [one.n for one in channel.log] == [26, 27, 28, 29, 30]
+            for start in (0, 7, 24, 25, 28, 30):
+                seen, told = start, list[int]()
+                while some := await live.since(channel, seen):
+                    told += [one.n for one in some]
+                    seen = told[-1]
+                assert told == list(range(start + 1, 31))
+            await store.events.forget(send.key)
+            assert [one.n for one in await live.since(channel, 0)] == [26, 27, 28, 29, 30]
+
+
 async def test_an_event_that_another_replica_has_told_already_is_not_told_again(
     mongodb_url: str, database: str, tmp_path: Path
 ) -> None:
-    request = SendRequest(audience=Audience(everyone=True), message=Message(title="Ding"))
-    now = FixedClock().now()
-    send = accept(request, "app", "app.send0001", [RouteTarget("v1", "apns")], now, check=lambda *_: [])
+    send = followed()
 
     async def found() -> Send:
         return send
