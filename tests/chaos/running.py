@@ -99,7 +99,8 @@ async def _audit(case: Case, one: Scene, of: Run, began: float, watch: Watch) ->
     ids = [promise.id for promise in meant.values() if promise.id]
     told = await asking.reports(one.fleet.api, one.tenant.secret, ids, one.setup.reports_within)
     asked = await asyncio.to_thread(ledger.read, one.fleet.site.folder / "simulator")
-    ours = {mark: answers for mark, answers in asked.sends.items() if mark in meant}
+    # in the short form cases share their providers; else whatever nobody meant is told, too
+    ours = {mark: answers for mark, answers in asked.sends.items() if mark in meant or not of.short}
     people = population.read(one.folder / "population.jsonl")
     balance = books.close(meant.values(), people, ours, told)
     untold = await one.hook.untold(set(ids)) if one.hook is not None else 0
