@@ -1,6 +1,10 @@
-"""An app's variants and rules as a send needs them: read from the store, opened once, believed for a second."""
+"""An app's variants and rules as a send needs them: read from the store, opened once, believed for a second.
+
+Who knows how often they were changed (`Apps.changes`) is never given what is older than that.
+"""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,15 +67,20 @@ class Rosters:
         self._known: dict[str, tuple[Known, float]] = {}
         self._opened: dict[str, tuple[int, Any]] = {}
         self._reading: dict[str, asyncio.Future[Known]] = {}
+        self._changes: dict[str, int] = {}
+        self._turns = itertools.count(1)
+        self._newest: dict[str, int] = {}
+        """The turn of the read that is known, or of the change since: what was asked before is not put in its place."""
 
-    async def of(self, app: str, *, fresh: bool = False) -> Roster:
-        """The app's variants; `fresh` asks the store in any case."""
+    async def of(self, app: str, *, fresh: bool = False, changes: int | None = None) -> Roster:
+        """The app's variants; `fresh` asks the store in any case, `changes` if it is more than when they were read."""
+        changed = changes is not None and changes > self._changes.get(app, -1)
         (targets, rules), until = self._known.get(app, (((), NO_RULES), 0.0))
-        if not fresh and until > self._monotonic():
+        if not fresh and not changed and until > self._monotonic():
             return Roster(targets, fresh=False, rules=rules)
         reading = self._reading.get(app)
-        if reading is None or fresh:
-            reading = self._reading[app] = asyncio.ensure_future(self._read_all(app))
+        if reading is None or fresh or changed:
+            reading = self._reading[app] = asyncio.ensure_future(self._read_all(app, changes))
         try:
             targets, rules = await asyncio.shield(reading)
             return Roster(targets, fresh=True, rules=rules)
@@ -79,23 +88,32 @@ class Rosters:
             if reading.done() and self._reading.get(app) is reading:
                 del self._reading[app]
 
-    async def _read_all(self, app: str) -> Known:
+    async def _read_all(self, app: str, changes: int | None) -> Known:
         """One read for all who ask meanwhile."""
+        turn, until = next(self._turns), self._monotonic() + BELIEVED.total_seconds()
         variants = [one for one in await self._variants.all(app) if one.platform in platforms()]
         targets = tuple(
             RouteTarget(one.id, one.platform, settings, provider(one.platform).keeps(settings))
             for one, settings in [(one, self._settings(one)) for one in variants]
         )
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
-            self._opened.clear()
         known = targets, await self._rules.of(app)
-        self._known[app] = known, self._monotonic() + BELIEVED.total_seconds()
+        if turn > self._newest.get(app, 0):
+            self._keep(app, known, until, turn, changes)
         return known
+
+    def _keep(self, app: str, known: Known, until: float, turn: int, changes: int | None) -> None:
+        if len(self._newest) >= REMEMBERED:
+            for one in (self._known, self._opened, self._changes, self._newest):
+                one.clear()
+        self._known[app], self._newest[app] = (known, until), turn
+        if changes is not None:
+            self._changes[app] = max(changes, self._changes.get(app, 0))
 
     def forget(self, app: str) -> None:
         """They were changed here."""
         self._known.pop(app, None)
+        self._reading.pop(app, None)
+        self._newest[app] = next(self._turns)
 
     def _settings(self, variant: Variant) -> Any:
         """The provider's settings, made once for each version: reading a certificate or key takes its time."""

@@ -21,5 +21,6 @@ async def replace(desk: Desk, call: Call) -> Reply:
     app = await desk.store.apps.get(call.app)
     rules: Rules = call.body
     await desk.store.rules.lay_down(app.id, rules)
+    await desk.store.apps.changed(app.id)
     desk.rosters.forget(app.id)
     return Reply(HTTPStatus.OK, rules)

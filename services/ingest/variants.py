@@ -100,7 +100,7 @@ async def create(desk: Desk, call: Call) -> Reply:
     variant = await desk.store.variants.create(
         call.app, wanted.platform, wanted.name, settings, secrets, desk.now(), wanted.rate_limit, call.bits
     )
-    desk.rosters.forget(call.app)
+    await _changed(desk, call.app)
     return Reply(HTTPStatus.CREATED, _view(variant), f"/v1/apps/{call.app}/variants/{variant.id}")
 
 
@@ -130,7 +130,7 @@ async def replace(desk: Desk, call: Call) -> Reply:
             newer = await desk.store.variants.replace(variant, settings, rate)
         except Missing:  # changed or deleted meanwhile: the next look tells which
             continue
-        desk.rosters.forget(call.app)
+        await _changed(desk, call.app)
         await desk.store.parking.resume(newer.app, newer.id, newer.version - 1)
         return await _shown(desk, newer)
     raise refused(HTTPStatus.CONFLICT, "the variant is being changed by others")
@@ -153,8 +153,14 @@ async def delete(desk: Desk, call: Call) -> Reply:
     if not await desk.store.variants.delete(app, variant):
         raise missing(f"the app has no variant {variant!r}")
     await desk.store.parking.resume(app, variant)
-    desk.rosters.forget(app)
+    await _changed(desk, app)
     return Reply(HTTPStatus.NO_CONTENT)
+
+
+async def _changed(desk: Desk, app: str) -> None:
+    """Nothing that is accepted from here on goes by the variants of before."""
+    await desk.store.apps.changed(app)
+    desk.rosters.forget(app)
 
 
 def _checked(platform: str, settings: dict[str, Any]) -> dict[str, Any]:

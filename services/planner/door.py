@@ -49,24 +49,27 @@ class Door:
         """Every command of a message. Raises `Unreadable`."""
         commands = unpacked(incoming.body)
         app = named_app(commands)
-        await self._authenticate(app, incoming)
-        return [told(app, one) if "do" in one.said else await self._one(app, one) for one in commands]
+        changes = await self._authenticated(app, incoming)
+        return [told(app, one) if "do" in one.said else await self._one(app, one, changes) for one in commands]
 
-    async def _authenticate(self, app: str, incoming: Incoming) -> None:
+    async def _authenticated(self, app: str, incoming: Incoming) -> int:
+        """How often the app's variants and rules were changed, which is read together. Raises `Unreadable`."""
         if self.by_user:
             if incoming.user_id != f"{BACKEND}{app}":
                 message = f"the property user-id is not {BACKEND}{app}"
                 raise Unreadable(message)
-            return
+            return await self.apps.changes(app)
         signature = incoming.headers.get(SIGNATURE)
         if not isinstance(signature, str):
             message = f"header {SIGNATURE} is missing"
             raise Unreadable(message)
-        if not await self.apps.signed(app, incoming.body, signature):
+        changes = await self.apps.changes_if_signed(app, incoming.body, signature)
+        if changes is None:
             message = f"header {SIGNATURE} does not hold for app {app}"
             raise Unreadable(message)
+        return changes
 
-    async def _one(self, app: str, raw: Raw) -> Read:
+    async def _one(self, app: str, raw: Raw, changes: int) -> Read:
         try:
             command = Command.model_validate_json(raw.text, strict=True)
         except ValidationError as error:
@@ -79,7 +82,7 @@ class Door:
         said = await said_in_full(request, app, self.templates)
         if isinstance(said, Problem):
             return self._rejected(app, key, raw, [said], check_only=command.validate_only)
-        roster = await self.rosters.of(app)
+        roster = await self.rosters.of(app, changes=changes)
         request = canonical(said, roster.targets)
         send = await self._accepted(request, key, app, roster)
         if send.problems and not roster.fresh:

@@ -59,7 +59,7 @@ class Recurring:
         return begins if resumed is None else max(begins, resumed)
 
     async def _make(self, send: Send, moment: datetime, now: datetime) -> None:
-        targets = (await self.rosters.of(send.app)).targets
+        targets = (await self.rosters.of(send.app, fresh=True)).targets
         one = repetition(send, moment, now, targets)
         if not await self.store.sends.insert([one]):
             log.info("repeated", send=one.key)

@@ -1,7 +1,7 @@
 """Apps: the tenants, and the secrets that speak for them.
 
 {_id, name, created_at, secrets: {app: [keyed hash], client: [keyed hash]}, signing: [sealed SHA-256 of an app secret],
- policy: the `Policy` as JSON, if the app has one}
+ policy: the `Policy` as JSON, if the app has one, changes: how often its variants or rules were changed}
 """
 
 import base64
@@ -160,15 +160,33 @@ class Apps:
         known = any(hmac.compare_digest(given, one) for one in found["secrets"][kind])
         return (app, kind) if known else None
 
+    async def changed(self, app: str) -> None:
+        """Its variants or rules did. Before whoever asked for it is answered, so that what comes after knows of it."""
+        await self._apps.update_one({"_id": app}, {"$inc": {"changes": 1}})
+
+    async def changes(self, app: str) -> int:
+        """Another number whenever its variants or rules were changed."""
+        found = await self._apps.find_one({"_id": app}, {"changes": 1})
+        return _changes(found)
+
     async def signed(self, app: str, body: bytes, signature: str) -> bool:
         """Whether `signature` is the hex HMAC-SHA256 of `body` with one of the app's secrets; False without an app."""
-        found = await self._apps.find_one({"_id": app}, {"signing": 1})
+        return await self.changes_if_signed(app, body, signature) is not None
+
+    async def changes_if_signed(self, app: str, body: bytes, signature: str) -> int | None:
+        """What `changes` says, if it is signed; else None. One read for both."""
+        found = await self._apps.find_one({"_id": app}, {"signing": 1, "changes": 1})
         keys = [self._keyring.unseal(one, f"signing|{app}") for one in (found or {}).get("signing", ())]
         right = [hmac.digest(key, body, hashlib.sha256).hex().encode() for key in keys]
-        return any(hmac.compare_digest(one, signature.lower().encode()) for one in right)
+        known = any(hmac.compare_digest(one, signature.lower().encode()) for one in right)
+        return _changes(found) if known else None
 
     def _signing_key(self, app: str, secret: str) -> bytes:
         return self._keyring.seal(hashlib.sha256(secret.encode()).digest(), f"signing|{app}")
+
+
+def _changes(found: dict[str, Any] | None) -> int:
+    return int((found or {}).get("changes", 0))
 
 
 def _new_secret(kind: SecretKind, app: str, bits: Bits) -> str:

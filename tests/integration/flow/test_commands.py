@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.integration.flow.backend import Backend, Json, signed
-from tests.integration.flow.scene import Scene, books_close, fates, until, utc
+from tests.integration.flow.providers import entry, new_token
+from tests.integration.flow.scene import Dev, Scene, books_close, fates, until, utc
 
 pytestmark = pytest.mark.anyio
 EVERYONE: Json = {"audience": {"everyone": True}, "message": {"title": "Ding"}}
@@ -50,6 +51,38 @@ async def test_lists_that_another_command_left_behind_under_the_id_name_nobody(s
     assert [one.get("duplicate", False) for one in answers] == [False, True]
     assert fates(await scene.finished(str(command["id"]))) == {"planned": 12, "delivered": 12}
     assert (scene.accepted(named), scene.accepted(strangers)) == ({1: 12}, {0: 12})
+
+
+async def test_a_command_goes_by_the_variants_and_rules_that_were_answered_before_it(
+    scene: Scene, backend: Backend
+) -> None:
+    (first,) = await scene.devices("fcm", user="bob")
+    mine = {"audience": {"users": ["bob", "eve"]}, "message": {"title": "Ding"}}
+    assert (await backend.command(scene, {"id": new_id(), **mine}))["state"] == "accepted"
+    project = f"{scene.project}-2"
+    account = await scene.providers.call("POST", "/fcm/service-accounts/make", {"project": project})
+    variants, admin = f"/v1/apps/{scene.app}/variants", scene.fleet.admin_key
+    body = {"platform": "fcm", "name": "second", "settings": {"service_account": account}}
+    scene.variants["second"] = (await scene.call("POST", variants, body, admin)).json()["id"]
+    token = new_token("fcm")
+    await scene.providers.know("fcm", [entry("fcm", token, project, {})])
+    second = Dev(await scene.register("second", token, user="bob"), "fcm", token)
+    both = new_id()
+    assert (await backend.command(scene, {"id": both, **mine}))["state"] == "accepted"
+    assert fates(await scene.finished(both)) == {"planned": 2, "delivered": 2}
+    assert scene.accepted([second]) == {1: 1}
+    assert (await backend.command(scene, {"id": new_id(), **mine}))["state"] == "accepted"
+    rules = await scene.call("PUT", f"/v1/apps/{scene.app}/rules", {"confirm_above": 1}, admin)
+    assert rules.is_success, rules.text
+    refused = await backend.command(scene, {"id": new_id(), **mine})
+    assert [one["pointer"] for one in refused["errors"]] == ["/confirm"]
+    assert (await backend.command(scene, {"id": new_id(), **mine, "confirm": True}))["state"] == "accepted"
+    assert (await scene.call("DELETE", f"{variants}/{scene.variants['second']}", key=admin)).is_success
+    audience = {"users": ["bob", "eve"], "variants": [scene.variants["second"]]}
+    gone = {**mine, "confirm": True, "audience": audience}
+    refused = await backend.command(scene, {"id": new_id(), **gone})
+    assert [one["pointer"] for one in refused["errors"]] == ["/audience/variants/0"]
+    await until(lambda: scene.accepted([first])[4] == 1)
 
 
 async def test_in_a_bundle_every_command_is_decided_by_itself(scene: Scene, backend: Backend) -> None:

@@ -28,8 +28,8 @@ VARIANTS = (RouteTarget("v1", "apns"),)
 class OneRoster:
     """An app with one variant."""
 
-    async def of(self, _: str) -> Roster:
-        return Roster(VARIANTS, fresh=True)
+    async def of(self, _: str, *, fresh: bool = False) -> Roster:
+        return Roster(VARIANTS, fresh=fresh)
 
 
 @pytest.fixture
