@@ -1,18 +1,19 @@
 """client: what a backend in Python uses; HTTP and AMQP, each with and without `await`.
 
-asks (pure: what to ask, how to read the answer) ──▶ http: Client, AsyncClient        ─▶ ingest
-commands (pure: bodies, signatures, answers) ──────▶ amqp: Commands, AsyncCommands    ─▶ the exchange `sends`
+asks (pure: what to ask, how to read the answer) ──▶ http: AsyncClient; blocking: Client ─▶ ingest
+commands (pure: bodies, signatures, answers) ──────▶ amqp: Commands, AsyncCommands       ─▶ the exchange `sends`
 """
 
 from services.client.amqp import AsyncCommands, Commands
+from services.client.blocking import Client
 from services.client.errors import CarillonError, NoAnswer, Refused, TryLater, Unreachable
-from services.client.http import AsyncClient, Client
+from services.client.http import AsyncClient
 from services.client.models import Accepted, Outcome, Status
 from shared.flow.action import Action
 from shared.flow.answer import CommandAnswer
 from shared.flow.audience import Audience, Tags
 from shared.flow.message import Message
-from shared.flow.send import SendRequest
+from shared.flow.send import SendRequest, TemplateRef
 
 __all__ = [
     "Accepted",
@@ -31,6 +32,7 @@ __all__ = [
     "SendRequest",
     "Status",
     "Tags",
+    "TemplateRef",
     "TryLater",
     "Unreachable",
 ]

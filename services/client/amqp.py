@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeVar
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
 
-from services.client import commands
+from services.client import asks, commands
 from services.client.errors import NoAnswer, Unreachable
 from shared.bus.topology import SENDS
 from shared.flow.answer import CommandAnswer
@@ -44,9 +44,11 @@ class AsyncCommands:
         self._exchange: AbstractExchange | None = None
         self._awaited: dict[str, asyncio.Future[list[CommandAnswer]]] = {}
 
-    async def send(self, audience: Audience, message: Message, *, id_: str | None = None, **rest: Any) -> CommandAnswer:
+    async def send(
+        self, audience: Audience, message: Message | None = None, *, id_: str | None = None, **rest: Any
+    ) -> CommandAnswer:
         """What became of one command; `rest` are the other fields of `SendRequest`. Raises as `send_many`."""
-        request = SendRequest(audience=audience, message=message, **rest)
+        request = asks.request_of(audience, message, rest)
         (answer,) = await self.send_many([(id_ or commands.new_id(), request)])
         return answer
 
@@ -130,7 +132,9 @@ class Commands:
         self._commands = AsyncCommands(url, secret, timeout=timeout)
         self._thread = threading.Thread(target=self._loop.run_forever, name="carillon-commands", daemon=True)
 
-    def send(self, audience: Audience, message: Message, *, id_: str | None = None, **rest: Any) -> CommandAnswer:
+    def send(
+        self, audience: Audience, message: Message | None = None, *, id_: str | None = None, **rest: Any
+    ) -> CommandAnswer:
         """As `AsyncCommands.send`."""
         return self._do(self._commands.send(audience, message, id_=id_, **rest))
 

@@ -11,6 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.client.errors import CarillonError, Refused, TryLater
 from services.client.models import Accepted, Device, Outcome, Status
+from shared.flow.audience import Audience
+from shared.flow.message import Message
+from shared.flow.order import Wish
 from shared.flow.send import Problem, SendRequest
 
 T = TypeVar("T")
@@ -30,12 +33,18 @@ class Ask(Generic[T]):
     body: Json | None = None
     key: str | None = None
     safe: bool = False
-    """It changes nothing."""
+    """It changes nothing, or the same if it is repeated."""
 
     @property
     def repeatable(self) -> bool:
         """Whether asking twice does no more than asking once."""
         return self.safe or self.key is not None or self.method != "POST"
+
+
+def request_of(audience: Audience, message: Message | None, rest: dict[str, Any]) -> SendRequest:
+    """The send; without a message it names a stored template among the rest."""
+    said = {} if message is None else {"message": message}
+    return SendRequest(audience=audience, **said, **rest)
 
 
 def send(request: SendRequest, key: str) -> Ask[Accepted]:
@@ -54,6 +63,15 @@ def batch(requests: Sequence[SendRequest], key: str) -> Ask[list[Outcome]]:
 
 def status(send: str) -> Ask[Status]:
     return Ask("GET", f"/v1/sends/{send}", Status.model_validate)
+
+
+def order(send: str, wish: Wish) -> Ask[Status]:
+    """Repeated it is one order, so it needs no key."""
+    return Ask("POST", f"/v1/sends/{send}:{wish}", Status.model_validate, safe=True)
+
+
+def replace(send: str, request: SendRequest) -> Ask[Status]:
+    return Ask("PUT", f"/v1/sends/{send}", Status.model_validate, body_of(request))
 
 
 def register(device: Json, key: str) -> Ask[Device]:

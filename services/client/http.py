@@ -1,11 +1,9 @@
-"""The API over HTTP, with `await` and without: the same asks, repeated under one key until there is an answer.
+"""The API over HTTP, with `await`: asks, each repeated under one key until there is an answer.
 
-A client lives as long as its `with` block and closes what it opened. `AsyncClient` may be shared by any number of
-tasks, `Client` by threads.
+A client lives as long as its `with` block and closes what it opened. It may be shared by any number of tasks.
 """
 
 import asyncio
-import time
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
@@ -20,6 +18,7 @@ from services.client.errors import TryLater, Unreachable
 from services.client.models import Accepted, Device, Outcome, Status
 from shared.flow.audience import Audience
 from shared.flow.message import Message
+from shared.flow.order import Wish
 from shared.flow.send import SendRequest
 
 PATIENCE: Final = timedelta(seconds=30)
@@ -33,10 +32,6 @@ T = TypeVar("T")
 
 def new_key() -> str:
     return uuid.uuid4().hex
-
-
-def _request(audience: Audience, message: Message, rest: dict[str, Any]) -> SendRequest:
-    return SendRequest(audience=audience, message=message, **rest)
 
 
 def pause(error: TryLater | Unreachable, tries: int) -> float:
@@ -53,21 +48,42 @@ class AsyncClient:
         self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout.total_seconds())
         self._tries = tries
 
-    async def send(self, audience: Audience, message: Message, *, key: str | None = None, **rest: Any) -> Accepted:
-        """Sends a message; `rest` are the other fields of `SendRequest`. Repeated with the same key it is one send."""
-        return await self.ask(asks.send(_request(audience, message, rest), key or new_key()))
+    async def send(
+        self, audience: Audience, message: Message | None = None, *, key: str | None = None, **rest: Any
+    ) -> Accepted:
+        """Sends a message, or the `template` in `rest`, which are the other fields of `SendRequest`.
+
+        Repeated with the same key it is one send.
+        """
+        return await self.ask(asks.send(asks.request_of(audience, message, rest), key or new_key()))
 
     async def send_many(self, requests: Sequence[SendRequest], *, key: str | None = None) -> list[Outcome]:
         """Up to 1,000 sends that have nothing to do with each other; their outcomes in the same order."""
         return await self.ask(asks.batch(requests, key or new_key()))
 
-    async def validate(self, audience: Audience, message: Message, **rest: Any) -> None:
+    async def validate(self, audience: Audience, message: Message | None = None, **rest: Any) -> None:
         """Returns if such a send would be accepted."""
-        await self.ask(asks.validate(_request(audience, message, rest)))
+        await self.ask(asks.validate(asks.request_of(audience, message, rest)))
 
     async def status(self, send: str) -> Status:
         """What has become of a send by now."""
         return await self.ask(asks.status(send))
+
+    async def cancel(self, send: str) -> Status:
+        """Calls a send off; how it stands then. May be repeated."""
+        return await self.ask(asks.order(send, Wish.CANCEL))
+
+    async def pause(self, send: str) -> Status:
+        """Makes a send wait. May be repeated."""
+        return await self.ask(asks.order(send, Wish.PAUSE))
+
+    async def resume(self, send: str) -> Status:
+        """Lets it go on. May be repeated."""
+        return await self.ask(asks.order(send, Wish.RESUME))
+
+    async def replace(self, send: str, request: SendRequest) -> Status:
+        """Another message, audience or time for a scheduled send that has not begun."""
+        return await self.ask(asks.replace(send, request))
 
     async def finished(self, send: str, *, every: timedelta = LOOK_AGAIN) -> Status:
         """What became of a send, when it has ended. Waits as long as it takes: use `asyncio.timeout`."""
@@ -101,7 +117,7 @@ class AsyncClient:
 
     async def _once(self, ask: Ask[T]) -> T:
         try:
-            answer = await self._http.request(ask.method, ask.path, json=ask.body, headers=_headers(ask))
+            answer = await self._http.request(ask.method, ask.path, json=ask.body, headers=headers_of(ask))
         except httpx.TransportError as error:
             raise Unreachable(str(error) or type(error).__name__) from error
         return asks.answered(ask, answer.status_code, answer.content, answer.headers.get("retry-after"))
@@ -117,81 +133,6 @@ class AsyncClient:
         await self._http.aclose()
 
 
-class Client:
-    """The same without `await`."""
-
-    def __init__(self, url: str, secret: str, *, timeout: timedelta = PATIENCE, tries: int = TRIES) -> None:
-        headers = {"authorization": f"Bearer {secret}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout.total_seconds())
-        self._tries = tries
-
-    def send(self, audience: Audience, message: Message, *, key: str | None = None, **rest: Any) -> Accepted:
-        """As `AsyncClient.send`."""
-        return self.ask(asks.send(_request(audience, message, rest), key or new_key()))
-
-    def send_many(self, requests: Sequence[SendRequest], *, key: str | None = None) -> list[Outcome]:
-        """As `AsyncClient.send_many`."""
-        return self.ask(asks.batch(requests, key or new_key()))
-
-    def validate(self, audience: Audience, message: Message, **rest: Any) -> None:
-        """As `AsyncClient.validate`."""
-        self.ask(asks.validate(_request(audience, message, rest)))
-
-    def status(self, send: str) -> Status:
-        """As `AsyncClient.status`."""
-        return self.ask(asks.status(send))
-
-    def finished(self, send: str, *, within: timedelta | None = None, every: timedelta = LOOK_AGAIN) -> Status:
-        """As `AsyncClient.finished`. Raises `TimeoutError` if it did not end within that time."""
-        end = None if within is None else time.monotonic() + within.total_seconds()
-        while not (found := self.status(send)).ended:
-            if end is not None and time.monotonic() > end:
-                message = f"{send} is {found.state}"
-                raise TimeoutError(message)
-            time.sleep(every.total_seconds())
-        return found
-
-    def register(self, variant: str, token: str, *, key: str | None = None, **said: Any) -> Device:
-        """As `AsyncClient.register`."""
-        return self.ask(asks.register({"variant": variant, "token": token, **said}, key or new_key()))
-
-    def change(self, device: str, **said: Any) -> None:
-        """As `AsyncClient.change`."""
-        self.ask(asks.change(device, said))
-
-    def remove(self, device: str) -> None:
-        """As `AsyncClient.remove`."""
-        self.ask(asks.remove(device))
-
-    def ask(self, ask: Ask[T]) -> T:
-        """As `AsyncClient.ask`."""
-        tries = 0
-        while True:
-            try:
-                return self._once(ask)
-            except (TryLater, Unreachable) as error:
-                tries += 1
-                if tries >= self._tries or not ask.repeatable:
-                    raise
-                time.sleep(pause(error, tries))
-
-    def _once(self, ask: Ask[T]) -> T:
-        try:
-            answer = self._http.request(ask.method, ask.path, json=ask.body, headers=_headers(ask))
-        except httpx.TransportError as error:
-            raise Unreachable(str(error) or type(error).__name__) from error
-        return asks.answered(ask, answer.status_code, answer.content, answer.headers.get("retry-after"))
-
-    def __enter__(self) -> Self:
-        """Ready for use."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes its connections."""
-        self._http.close()
-
-
-def _headers(ask: Ask[T]) -> dict[str, str]:
+def headers_of(ask: Ask[T]) -> dict[str, str]:
+    """Its key, if it has one."""
     return {} if ask.key is None else {"idempotency-key": ask.key}

@@ -9,6 +9,8 @@ CHUNK: Final = 2.0
 SMALLEST_CHUNK: Final = 10
 MOMENT: Final = 2.0
 """Seconds of a spread send's pace that may be begun at once; never scaled."""
+SHORTEST: Final = 1e-6
+"""Seconds from one chunk to the next: the clock tells no less apart, and a time scale may leave nothing of a pace."""
 BUNDLE: Final = 1.0
 """Seconds of a limit that are worked together of the lane `now`."""
 
@@ -31,7 +33,7 @@ def allowance(begun_until: float, now: float, each: float) -> int:
     then keeps the pace all the same.
     """
     since = max(begun_until, now - MOMENT)
-    return int((now - since) / each) + 1 if now >= since else 0
+    return int((now - since) / max(each, SHORTEST)) + 1 if now >= since else 0
 
 
 def begun(begun_until: float, now: float, each: float, count: int) -> float:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from shared.flow.device import Device
+from shared.flow.language_tag import language_of
 from shared.templates.engine import Row
 
 _ATTRIBUTE: Final = "device.attributes."
 _VALUE: Final = "values."
 _STORED: Final = {
-    "device.user": "user", "device.locale": "locale", "device.zone": "zone", "device.tags": "tags",
+    "device.user": "user", "device.locale": "locale", "device.language": "locale", "device.zone": "zone",
+    "device.tags": "tags", "device.app_version": "app_version", "device.os_version": "os_version",
 }  # fmt: skip
 _NONE: Final[dict[str, Any]] = {}
 
@@ -64,10 +66,18 @@ def _tags(device: Device) -> list[str] | None:
     return None if device.facts is None else list(device.facts.get("tags") or ())
 
 
+def _language(device: Device) -> str | None:
+    locale = (device.facts or _NONE).get("locale")
+    return None if locale is None else language_of(locale)
+
+
 _READ: Final[dict[str, Callable[[Device], Any]]] = {
     "device.id": lambda device: device.id.hex(),
     "device.user": lambda device: device.user,
     "device.locale": lambda device: (device.facts or _NONE).get("locale"),
     "device.zone": lambda device: (device.facts or _NONE).get("zone"),
+    "device.language": _language,
+    "device.app_version": lambda device: (device.facts or _NONE).get("app_version"),
+    "device.os_version": lambda device: (device.facts or _NONE).get("os_version"),
     "device.tags": _tags,
 }

@@ -15,7 +15,9 @@ MOST_IN_ALL: Final = 16_384
 MOST_WORDS: Final = 64
 """In one tag: so no expression joins more than half as many values."""
 
-FIELDS: Final = frozenset({"id", "user", "locale", "zone", "tags", "platform", "variant"})
+FIELDS: Final = frozenset(
+    {"id", "user", "locale", "language", "zone", "tags", "app_version", "os_version", "platform", "variant"}
+)
 """What there is of a device beside its attributes."""
 ATTRIBUTE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 LOOP: Final = frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length"})

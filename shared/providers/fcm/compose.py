@@ -89,11 +89,16 @@ def _apns_payload(message: Message) -> Json | None:
 def _webpush(message: Message, *, shown: bool) -> Json | None:
     # Firebase takes https links only here; others reach the page as data.
     link = message.link if message.link is not None and message.link.startswith("https://") else None
-    actions = [_given(action=one.id, title=one.title, icon=one.icon) for one in message.actions]
+    actions = [_given(action=one.id, title=one.title, icon=_address(one.icon)) for one in message.actions]
     return _given(
         fcm_options=None if link is None else {"link": link},
         notification={"actions": actions} if actions and shown else None,
     ) or None  # fmt: skip
+
+
+def _address(icon: str | None) -> str | None:
+    """Other icons are images of an app."""
+    return icon if icon is not None and icon.startswith(("https://", "/")) else None
 
 
 def _data(message: Message) -> Json:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -64,6 +64,13 @@ async def test_over_http_without_await(scene: Scene) -> None:
             assert [one.status for one in carillon.send_many([SendRequest(audience=ADA, message=DING)])] == [202]
             with pytest.raises(Refused, match="404"):
                 carillon.status("nonesuch")
+            moment = datetime.now(UTC) + timedelta(hours=1)
+            planned = carillon.send(ADA, DING, send_at=moment)
+            other = SendRequest(audience=ADA, message=DING, send_at=moment, ttl=60)
+            assert carillon.replace(planned.id, other).state == "scheduled"
+            assert carillon.pause(planned.id).state == carillon.resume(planned.id).state == "scheduled"
+            assert [carillon.cancel(planned.id).id for _ in range(2)] == [planned.id] * 2
+            assert carillon.finished(planned.id, within=MINUTE).report.total.cancelled == 1
 
     await asyncio.to_thread(work)
     assert scene.asked([dev])

@@ -13,7 +13,8 @@ from services.client.errors import CarillonError, Refused, TryLater
 from services.client.http import pause
 from shared.flow.audience import Audience
 from shared.flow.message import Message
-from shared.flow.send import Command, SendRequest
+from shared.flow.order import Wish
+from shared.flow.send import Command, SendRequest, TemplateRef
 
 REQUEST = SendRequest(audience=Audience(users=("ada",)), message=Message(title="Ding"), ttl=60)
 SENT = {
@@ -86,3 +87,16 @@ def test_an_app_secret_says_for_which_app_it_is() -> None:
     for wrong in ("cs_a7k2m4_x", "as_", "", "secret"):
         with pytest.raises(ValueError, match="as_"):
             commands.app_of(wrong)
+
+
+def test_a_stored_template_takes_the_place_of_the_message() -> None:
+    request = asks.request_of(Audience(users=("ada",)), None, {"template": TemplateRef(name="welcome")})
+    assert asks.send(request, "k").body == {"audience": {"users": ["ada"]}, "template": {"name": "welcome"}}
+
+
+@pytest.mark.parametrize("wish", Wish)
+def test_an_order_may_be_repeated_without_a_key(wish: Wish) -> None:
+    asked = asks.order("0123456789", wish)
+    assert (asked.method, asked.path, asked.body) == ("POST", f"/v1/sends/0123456789:{wish}", None)
+    assert asked.repeatable
+    assert asks.replace("0123456789", REQUEST).body == asks.send(REQUEST, "k").body

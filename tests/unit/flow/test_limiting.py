@@ -51,3 +51,7 @@ def test_who_looks_every_second_keeps_the_pace() -> None:
         paced = begun(paced, 1000.0 + second, each, count)
         total += count * size
     assert 600 <= total <= 600 + 3 * size + 20
+
+
+def test_a_pace_of_which_the_time_scale_leaves_nothing_stops_nobody() -> None:
+    assert allowance(0.0, 1000.0, 0.0) > 1_000_000

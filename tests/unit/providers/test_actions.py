@@ -48,7 +48,7 @@ def test_android_gets_them_as_data_and_browsers_as_their_own(settings: dict[str,
     body = sent(SAID, "fcm", settings)
     assert json.loads(body["data"]["actions"]) == ACTIONS
     assert body["webpush"]["notification"] == {
-        "actions": [{"action": "yes", "title": 'Ja, "gern"'}, {"action": "no", "title": "Nein", "icon": "cross"}]
+        "actions": [{"action": "yes", "title": 'Ja, "gern"'}, {"action": "no", "title": "Nein"}]
     }
     assert body["apns"]["payload"]["aps"]["mutable-content"] == 1
     assert "notification" not in sent({"actions": ACTIONS}, "fcm", settings)["webpush"]
@@ -65,16 +65,20 @@ def test_the_raw_block_wins_over_them(settings: dict[str, Any]) -> None:
     "attribute", ["{{ device.attributes.name }}", "{% if true %}{{ device.attributes.name }}{% endif %}"]
 )
 def test_their_texts_are_templates_also_inside_of_a_text(settings: dict[str, Any], attribute: str) -> None:
-    actions = [{"id": "see", "title": f'See "{attribute}"', "link": "app://{{ device.user }}", "icon": attribute}]
+    actions = [
+        {"id": "see", "title": f'See "{attribute}"', "link": "app://{{ device.user }}", "icon": f"https://{attribute}"}
+    ]
     message = {"template": True, "title": attribute, "badge": "{{ device.attributes.n }}", "actions": actions}
-    wanted = [{"id": "see", "title": f'See "{ODD}"', "link": "app://ada", "icon": ODD}]
+    wanted = [{"id": "see", "title": f'See "{ODD}"', "link": "app://ada", "icon": f"https://{ODD}"}]
     facts = {"attributes": {"name": ODD, "n": 3}}
     assert sent(message, "apns", settings, **facts)["actions"] == wanted
     body = sent(message, "fcm", settings, **facts)
     assert json.loads(body["data"]["actions"]) == wanted
     assert body["notification"]["title"] == ODD
     assert body["android"]["notification"]["notification_count"] == 3
-    assert body["webpush"]["notification"]["actions"] == [{"action": "see", "title": f'See "{ODD}"', "icon": ODD}]
+    assert body["webpush"]["notification"]["actions"] == [
+        {"action": "see", "title": f'See "{ODD}"', "icon": f"https://{ODD}"}
+    ]
 
 
 def test_a_translation_gives_titles_by_id(settings: dict[str, Any]) -> None:

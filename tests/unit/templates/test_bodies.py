@@ -45,6 +45,10 @@ PERSONAL = Message.model_validate(
         "sound": "{{ device.locale|default('default') }}",
         "link": "https://x/{{ device.id }}?{{ device.user|urlencode }}",
         "thread": "constant",
+        "actions": [
+            {"id": "see", "title": "See {{ device.attributes.name }}", "link": "x:{{ device.app_version }}"},
+            {"id": "no", "title": "{% if device.language == 'pt' %}Não{% endif %}", "icon": "cross"},
+        ],
         "data": {"tags": "{{ device.tags|join(',') }}", "what": "{{ device.platform }} {{ device.variant }}", "k": "{"},
         "apns": {"payload": {"deep": [{"zone": "{{ device.zone }}"}, 1, None]}},
         "fcm": {"data": {"zone": "{{ device.zone }}"}},
@@ -54,7 +58,7 @@ PERSONAL = Message.model_validate(
 
 def device(number: int, said: dict[str, Any], platform: str = "apns") -> Device:
     token = f"{number:064x}" if platform == "apns" else f"token-{number}"
-    facts = {"attributes": said, "zone": "Europe/Berlin", "tags": ["a", "b"]}
+    facts = {"attributes": said, "zone": "Europe/Berlin", "tags": ["a", "b"], "locale": "pt-BR", "app_version": "1.2"}
     return Device(number.to_bytes(12, "big"), token, f"u {number}", facts)
 
 
@@ -71,7 +75,11 @@ def by_hand(one: Device, said: dict[str, Any], platform: str) -> Message:
             "subtitle": said.get("town", "nowhere"),
             "body": f"{unread} news" if unread > 1 else "nothing",
             "badge": unread,
-            "sound": "default",
+            "sound": "pt-BR",
+            "actions": [
+                {"id": "see", "title": f"See {said['name']}", "link": "x:1.2"},
+                {"id": "no", "title": "Não", "icon": "cross"},
+            ],
             "link": f"https://x/{one.id.hex()}?u%20{int.from_bytes(one.id, 'big')}",
             "thread": "constant",
             "data": {"tags": "a,b", "what": f"{platform} vphones", "k": "{"},
@@ -164,16 +172,18 @@ def test_a_message_in_which_nothing_differs_is_made_once(platform: str) -> None:
 
 
 def test_a_template_for_one_platform_only_is_rendered_there_only() -> None:
-    message = Message.model_validate({"template": True, "title": "T", "fcm": {"data": {"a": "{{ device.locale }}"}}})
+    message = Message.model_validate(
+        {"template": True, "title": "T", "fcm": {"data": {"a": "{{ device.attributes.b }}"}}}
+    )
     assert uses(message, "apns") == frozenset()
-    assert uses(message, "fcm") == {"device.locale"}
+    assert uses(message, "fcm") == {"device.attributes.b"}
     assert isinstance(made(message, [device(1, {})], "apns").only(), Request)
     assert isinstance(made(message, [device(1, {}, "fcm")], "fcm").only(), Refusal)
 
 
 def test_only_what_templates_use_is_read_of_a_device() -> None:
     assert stored_fields(uses(PERSONAL, "apns")) == {
-        "attributes.name", "attributes.town", "attributes.unread", "locale", "tags", "user", "zone",
+        "attributes.name", "attributes.town", "attributes.unread", "app_version", "locale", "tags", "user", "zone",
     }  # fmt: skip
 
 
