@@ -72,7 +72,7 @@ async def test_a_collapse_id_of_64_bytes_passes_and_one_of_more_is_refused_at_th
     fits = "€" * 21 + "a"
     assert fates(await scene.run(message={"title": "a", "collapse_key": fits})) == {"planned": 1, "delivered": 1}
     assert header(scene.asked([dev])[0], "apns-collapse-id") == fits
-    assert await scene.refused(message={"title": "a", "collapse_key": fits + "b"}) == ["/message/collapse_key"]
+    assert set(await scene.refused(message={"title": "a", "collapse_key": fits + "b"})) == {"/message/collapse_key"}
     assert len(scene.asked([dev])) == 1
 
 
