@@ -72,5 +72,6 @@ async def test_a_notification_has_its_attempts_whatever_the_broker_has_counted(
         report = await scene.run({"devices": [waits.id, lost.id]}, ttl=3600)
     assert fates(report) == {"planned": 2, "delivered": 1, "failed": 1}, report
     assert report["total"]["reasons"]["failed"] == {"unknown_outcome": 1}
-    assert [len(scene.asked([dev])) for dev in (waits, lost)] == [4, 5]
+    assert len(scene.asked([waits])) == 4
+    assert len(scene.asked([lost])) in {4, 5}  # of five: one may be lost with the connection that another one ended
     assert len(brought) >= 3
