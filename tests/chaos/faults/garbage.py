@@ -1,5 +1,6 @@
 """Messages that nobody can read, where only Carillon itself should publish: a deployment gone wrong, or worse."""
 
+import asyncio
 import secrets
 from typing import Final
 
@@ -13,7 +14,7 @@ COUNT: Final = 150
 
 
 async def unreadable(on: Scene) -> None:
-    """In mid-campaign, in two queues at once. What can be read behind them is reached all the same."""
+    """In mid-campaign, in two queues at once. What can be read behind them is reached all the same, also an order."""
     await on.drawn_moment()
     connection = await aio_pika.connect(on.fleet.site.amqp_url)
     async with connection:
@@ -22,4 +23,8 @@ async def unreadable(on: Scene) -> None:
             for queue in QUEUES:
                 message = aio_pika.Message(secrets.token_bytes(64), delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
                 await channel.default_exchange.publish(message, routing_key=queue)
+    called_off = await on.backend.campaign()
+    await asyncio.sleep(1)  # some of it is on its way by then
+    await on.backend.change("POST", f"/v1/sends/{called_off}:cancel")
+    await on.backend.finished(called_off)
     await on.campaign_again()
