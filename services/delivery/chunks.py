@@ -1,16 +1,20 @@
-"""Works chunks: look up, attempt, close. A few at once; what fails three times by our fault is closed as poison."""
+"""Works chunks: look up, attempt, close. A few at once; what fails three times by our fault is closed as poison.
+
+Long, because when a chunk may begin, how it may fail and what is recorded then are one course.
+"""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from secrets import token_hex
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Final
 
 import structlog
 
 from services.delivery import traced
+from services.delivery.ahead import Ahead, look_ahead
 from services.delivery.attempt import Attempts
 from services.delivery.catalog import Catalog
 from services.delivery.closing import Closed, Closer, patiently
@@ -39,10 +43,6 @@ from shared.store.connection import Store
 TRIES: Final = 3
 BETWEEN_TRIES: Final = timedelta(milliseconds=500)
 POISON: Final = "poison"
-NEWS_FOR: Final = 0.5
-"""Seconds. What was looked up ahead is not used if its turn came later than that."""
-FEW: Final = 1000
-"""Recipients that are looked up ahead: nothing bounds how many bundles wait for their claim and their turn."""
 
 log = structlog.get_logger()
 
@@ -77,14 +77,6 @@ class Worked:
     later: dict[str, datetime] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """What a look-up found while a claim was waited for, and when it began, by the monotonic clock."""
-
-    found: dict[str, Found]
-    at: float
-
-
 class Chunks:
     """Lives as long as the process; shared by all its slices."""
 
@@ -92,18 +84,8 @@ class Chunks:
         self._on = wiring
 
     async def look_ahead(self, jobs: Sequence[Job]) -> Ahead | None:
-        """The devices of chunks that are about to be ours. What fails here is tried, and judged, when they are."""
-        if (
-            any(one.parent is not None for one in jobs)
-            or sum(one.send.request.audience.named or 0 for one in jobs) > FEW
-        ):
-            return None
-        began = monotonic()
-        try:
-            return Ahead(await self._on.lookup.find(jobs), began)
-        except Exception as error:  # noqa: BLE001
-            log.info("not_looked_up_ahead", error=type(error).__name__)
-            return None
+        """As `look_ahead`: for who is about to claim these chunks."""
+        return await look_ahead(self._on.lookup, jobs)
 
     async def work(self, jobs: Sequence[Job], lane: Lane, held: Held, ahead: Ahead | None = None) -> Worked | None:
         """Works these chunks together and closes them with one record.
@@ -184,8 +166,7 @@ class Chunks:
     async def _once(
         self, jobs: Sequence[Job], later: dict[str, datetime], doubtful: Collection[str], ahead: Ahead | None
     ) -> list[Part]:
-        fresh = ahead is not None and monotonic() - ahead.at < NEWS_FOR
-        found = ahead.found if ahead is not None and fresh else await patiently(lambda: self._on.lookup.find(jobs))
+        found = ahead.found if ahead and ahead.news else await patiently(lambda: self._on.lookup.find(jobs))
         found = in_doubt(found, doubtful) if doubtful else found
         work = [(one, found[one.member]) for one in jobs if one.member in found]
         run = token_hex(8)

@@ -16,7 +16,8 @@ from weakref import WeakValueDictionary
 import structlog
 
 from services.delivery.admitting import Admitting, Group, Message
-from services.delivery.chunks import Ahead, Chunks, Worked
+from services.delivery.ahead import Ahead
+from services.delivery.chunks import Chunks, Worked
 from services.delivery.held import Held
 from services.delivery.job import Job
 from services.delivery.leases import Leases
