@@ -90,6 +90,7 @@ PROVIDERS: Final = (
     Case("goaway-storm", "GOAWAY after every 50 requests", wire.goaways),
     Case("black-hole", "1 % of the requests are never answered", wire.black_hole, drives=True),
     Case("unavailable", "503 for a minute", refusals.unavailable, MINUTE),
+    Case("often-unavailable", "503 to two requests in five", refusals.often_unavailable),
     Case("throttled-told-when", "429 with Retry-After", refusals.throttled_and_told_when),
     Case("throttled", "429 without Retry-After", refusals.throttled),
     Case("answers-lost", "accepted, then the connection drops; `never` repeats", wire.answers_lost, NEVER, drives=True),

@@ -1,4 +1,4 @@
-"""Providers that answer, but not with yes: 503 for a minute, 429 with and without `Retry-After`."""
+"""Providers that answer, but not with yes: 503 to all or to many, 429 with and without `Retry-After`."""
 
 import asyncio
 
@@ -14,6 +14,16 @@ async def unavailable(on: Scene) -> None:
         {"share": 1, "status": 503, "reason": "ServiceUnavailable"},
         {"share": 1, "status": 503, "reason": "UNAVAILABLE"},
         on.times(60, 5),
+    )
+
+
+async def often_unavailable(on: Scene) -> None:
+    """503 to two requests in five: no breaker opens, and retries that fail again are more than the budget lets begin."""
+    await _answering(
+        on,
+        {"share": 0.4, "status": 503, "reason": "ServiceUnavailable"},
+        {"share": 0.4, "status": 503, "reason": "UNAVAILABLE"},
+        on.times(30, 5),
     )
 
 

@@ -53,7 +53,7 @@ async def devices_of_all_kinds(scene: Scene, backend: Backend) -> None:
     await scene.register("apns", secrets.token_hex(32))
     gone = {"status": 410, "reason": "Unregistered", "timestamp": 4102444800000}
     await scene.providers.script("apns", apple[0].token, gone)
-    await scene.providers.script("apns", apple[1].token, {"after": 3})
+    await scene.providers.script("apns", apple[1].token, {"after": 10})
     async with scene.providers.knobs("apns", goaway_after=10):
         send = await scene.send({"variants": [scene.variants["apns"]]})
         await scene.finished(send)

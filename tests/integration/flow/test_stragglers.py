@@ -5,7 +5,7 @@ import pytest
 from tests.integration.flow.scene import Scene, fates, until
 
 pytestmark = pytest.mark.anyio
-LATE = 6
+LATE = 12
 """Seconds; a chunk goes on after two."""
 
 
@@ -29,7 +29,7 @@ async def test_late_answers_hold_up_neither_their_chunks_nor_the_books(scene: Sc
 
 async def test_what_must_never_repeat_is_waited_for(scene: Scene) -> None:
     devices = await scene.crowd("apns", 20)
-    await scene.providers.script("apns", devices[3].token, {"after": LATE / 2})
+    await scene.providers.script("apns", devices[3].token, {"after": LATE / 4})
     report = await scene.run(duplicates="never", ttl=3600)
     assert fates(report) == {"planned": 20, "delivered": 20}
     assert scene.accepted(devices) == {1: 20}

@@ -14,10 +14,10 @@ from shared.flow.local_time import LocalTime
 from shared.flow.policy import QuietHours
 from shared.flow.record import Part
 from shared.flow.verdict import Fate
-from tests.unit.delivery.chunks import NOW, job, send  # NOW: 1 May 2026, 12:00 UTC
+from tests.unit.delivery.chunks import NOW, job, send  # NOW: 1 May 2030, 12:00 UTC
 
 iso = datetime.fromisoformat
-NINE = iso("2026-05-02T09:00")
+NINE = iso("2030-05-02T09:00")
 ZONES = ["Asia/Tokyo", "Europe/Berlin", "America/New_York", None]
 NIGHT = QuietHours(start=time(20), end=time(8))
 HOUR = timedelta(hours=1)
@@ -58,7 +58,7 @@ def test_each_waits_for_nine_in_its_own_zone_with_its_own_deadline() -> None:
 
 @pytest.mark.parametrize(("passed", "now"), [("now", 3), ("skip", 0), ("next_day", 0)])
 def test_zones_that_are_past_it_get_it_now_or_the_next_day_or_not_at_all(passed: Any, now: int) -> None:
-    tally = tallied(local=LocalTime(at=iso("2026-05-01T09:00"), passed=passed))
+    tally = tallied(local=LocalTime(at=iso("2030-05-01T09:00"), passed=passed))
     going = to_send_now(tally, tally.found.devices)
     assert len(going) == now
     part = tally.part()
@@ -81,7 +81,7 @@ def test_of_a_spread_send_each_chunk_is_as_long_after_the_time_of_every_zone() -
         assert dues == [(hours * HOUR, HOUR) for hours in (14, 21, 22, 27)]
         assert len(dues) == owed
     late = NOW + 3 * HOUR  # past zones are not missed, as this chunk's turn has just come
-    tally = tallied(late, LocalTime(at=iso("2026-05-01T09:00")), zones=["Asia/Tokyo"])
+    tally = tallied(late, LocalTime(at=iso("2030-05-01T09:00")), zones=["Asia/Tokyo"])
     tally.job = replace(tally.job, turn=3 * HOUR)
     assert len(to_send_now(tally, tally.found.devices)) == 1
 
