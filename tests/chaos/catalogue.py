@@ -22,6 +22,8 @@ from tests.chaos.faults import (
 THREE: Final = Setup(Stack(store_nodes=3))
 MINUTE: Final = Setup(Stack(scale=10))
 """At 60 a minute would be an hour of retries, after which Google is left alone."""
+LARGE_CHUNKS: Final = Setup(Stack(chunk=500))
+"""As in production: what then comes back together is more than a budget of retries holds."""
 CERTIFIED: Final = Setup(variants=("apns", "fcm", "apns+certificate"))
 NEVER: Final = Setup(duplicates="never")
 SLOW: Final = Setup(latency=0.4, trickle=3)
@@ -90,7 +92,7 @@ PROVIDERS: Final = (
     Case("goaway-storm", "GOAWAY after every 50 requests", wire.goaways),
     Case("black-hole", "1 % of the requests are never answered", wire.black_hole, drives=True),
     Case("unavailable", "503 for a minute", refusals.unavailable, MINUTE),
-    Case("often-unavailable", "503 to two requests in five", refusals.often_unavailable),
+    Case("stumbling", "503 to everything for a second, again and again", refusals.stumbling, LARGE_CHUNKS),
     Case("throttled-told-when", "429 with Retry-After", refusals.throttled_and_told_when),
     Case("throttled", "429 without Retry-After", refusals.throttled),
     Case("answers-lost", "accepted, then the connection drops; `never` repeats", wire.answers_lost, NEVER, drives=True),

@@ -1,30 +1,29 @@
-"""Providers that answer, but not with yes: 503 to all or to many, 429 with and without `Retry-After`."""
+"""Providers that answer, but not with yes: 503 for a minute, 429 with and without `Retry-After`."""
 
 import asyncio
+from typing import Final
 
 from tests.chaos.scene import Scene
 
 Fault = dict[str, object]
+DOWN: Final[tuple[Fault, Fault]] = (
+    {"share": 1, "status": 503, "reason": "ServiceUnavailable"},
+    {"share": 1, "status": 503, "reason": "UNAVAILABLE"},
+)
+"""For Apple's side, and for Google's."""
 
 
 async def unavailable(on: Scene) -> None:
     """503 to everything for a minute."""
-    await _answering(
-        on,
-        {"share": 1, "status": 503, "reason": "ServiceUnavailable"},
-        {"share": 1, "status": 503, "reason": "UNAVAILABLE"},
-        on.times(60, 5),
-    )
+    await _answering(on, *DOWN, on.times(60, 5))
 
 
-async def often_unavailable(on: Scene) -> None:
-    """503 to two requests in five: no breaker opens, and retries that fail again are more than the budget lets begin."""
-    await _answering(
-        on,
-        {"share": 0.4, "status": 503, "reason": "ServiceUnavailable"},
-        {"share": 0.4, "status": 503, "reason": "UNAVAILABLE"},
-        on.times(30, 5),
-    )
+async def stumbling(on: Scene) -> None:
+    """503 to everything for a second, again and again: whole chunks come back together, more than a budget holds."""
+    for _ in range(on.times(8, 2)):
+        await on.flowing()
+        await _answering(on, *DOWN, 1)
+        await asyncio.sleep(on.chance.uniform(2, 4))
 
 
 async def throttled_and_told_when(on: Scene) -> None:

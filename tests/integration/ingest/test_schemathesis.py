@@ -17,14 +17,15 @@ from pymongo import MongoClient
 
 from services.ingest.call import Endpoint
 from services.ingest.routes import ENDPOINTS
+from services.ingest.watching import STREAM
 from services.ingest.wiring import running
 from shared.runtime.life import Life
 from tests.integration.ingest.conftest import ADMIN, accepting, settings_for
 from tests.integration.ingest.tenant import Tenant, make_tenant
 
 pytestmark = pytest.mark.anyio
-EXAMPLES: Final = os.environ.get("SCHEMATHESIS_EXAMPLES", "10")
-"""Of each operation; `make fuzz` asks for 200, which takes minutes."""
+EXAMPLES: Final = os.environ.get("SCHEMATHESIS_EXAMPLES", "200")
+"""Of each operation, and as many stories of several: about five minutes. `make fuzz` asks for more."""
 CHECKS: Final = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 SEED: Final = "20261122"
 
@@ -52,7 +53,7 @@ async def url(
 def configured(tenant: Tenant) -> str:
     """Each operation with a key that may use it, and where it needs one an app that there is.
 
-    It cannot write lines of JSON: the import's own tests do.
+    It cannot write lines of JSON: the import's own tests do. Of a stream that goes on it reads the first event.
     """
     keys = {"admin": ADMIN, "app": tenant.app_secret, "client": tenant.client_secret}
     lines = ["[generation]", "allow-x00 = false", ""]
@@ -62,6 +63,7 @@ def configured(tenant: Tenant) -> str:
             f"include-name = {json.dumps(f'{endpoint.method} {endpoint.path}')}",
             f"headers = {{ Authorization = {json.dumps(said(tenant, endpoint, keys[endpoint.access[0]]))} }}",
             *(["enabled = false"] if endpoint.lines else []),
+            *(["max-stream-events = 1", "request-timeout = 5"] if STREAM in endpoint.media else []),
             "",
         ]
     return "\n".join(lines)
