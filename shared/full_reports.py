@@ -19,20 +19,23 @@ from shared.store.connection import Store
 
 async def of_records(store: Store, key: str, line: Line, counted: Report, recorded: Sum, now: datetime) -> FullReport:
     """Of a planned send, from what was just counted of it."""
-    step = step_for(counted, now)
-    went = await store.records.course(key, line.accepted_at, step)
+    step = step_for(line, counted, now)
+    went = await store.records.course(key, line.since, step)
     return full_report(line, counted, recorded.latency, went, step)
 
 
 def of_parts(line: Line, counted: Report, parts: Sequence[Part], now: datetime) -> FullReport:
     """Of a small send, from all its records."""
-    step = step_for(counted, now)
-    return full_report(line, counted, fold(parts).latency, course(parts, line.accepted_at, step), step)
+    step = step_for(line, counted, now)
+    return full_report(line, counted, fold(parts).latency, course(parts, line.since, step), step)
 
 
 def line_of(one: Send | Plan) -> Line:
     """What the report says of a send itself."""
-    return Line(id=split_send_key(one.key)[1], lane=one.lane, accepted_at=one.accepted_at, deadline=one.deadline)
+    return Line(
+        id=split_send_key(one.key)[1], lane=one.lane, accepted_at=one.accepted_at, begins_at=one.begins_at,
+        deadline=one.deadline,
+    )  # fmt: skip
 
 
 async def of_app(store: Store, app: str, first: date, last: date) -> AppReport:

@@ -136,7 +136,7 @@ class Tally:
             last_answer_at=self.last_answer_at,
             dry_run=self.job.send.request.dry_run,
             lane=self.job.send.lane,
-            accepted_at=self.job.send.accepted_at,
+            accepted_at=self.job.send.since,
             receipts=self.received.receipts(self.job.member, self.job.send.key) if self.received else None,
             unused=self._unused() if self.places else (),
         )

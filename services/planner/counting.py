@@ -67,8 +67,8 @@ class Counting:
             for route in send.routes
         ]  # fmt: skip
         plan = Plan(
-            key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline,
-            routes=(), counted=tuple(counted), dry_run=send.request.dry_run,
+            key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at, begins_at=send.begins_at,
+            deadline=send.deadline, routes=(), counted=tuple(counted), dry_run=send.request.dry_run,
         )  # fmt: skip
         standing = await self.store.plans.insert(plan)
         if standing is plan and not plan.dry_run:

@@ -119,7 +119,7 @@ class Purging:
             full = of_parts(line_of(send), final, parts, self.clock.now())
         if final is None or full is None or final.state != "finished":
             return False
-        told = await self.store.interactions.of_send(send.key, send.accepted_at, final.total.delivered)
+        told = await self.store.interactions.of_send(send.key, send.since, final.total.delivered)
         if told.received or told.opened or told.dismissed or told.actions:
             full = full.model_copy(update={"interactions": told})
         await self.store.reports.keep(send.key, final, full, self.clock.now())

@@ -102,7 +102,7 @@ class Summing:
             await self._tell(plan, recorded)
             self._forget(key)
         else:
-            await self._append(key, summed, now - plan.accepted_at)
+            await self._append(key, summed, now - plan.since)
 
     async def _append(self, key: str, summed: Report, age: timedelta) -> None:
         """An event for who follows the send; one that comes too soon is made by a sum later on."""

@@ -12,15 +12,15 @@ DELIVERED: Final = {"parts.counts.fate": Fate.DELIVERED.value}
 LEAN: Final = {"parts.undelivered": 0, "parts.owed": 0, "parts.latency": 0}
 
 
-def delay_since(accepted_at: datetime | str) -> dict[str, Any]:
-    """The number of `delay_bucket` of a chunk of a send that was accepted then (a moment, or the field that says)."""
-    return {"$floor": {"$multiply": [A_DECADE, {"$log10": {"$max": [1, {"$subtract": [AT, accepted_at]}]}}]}}
+def delay_since(moment: datetime | str) -> dict[str, Any]:
+    """The number of `delay_bucket` of a chunk, from then on (a moment, or the field that says)."""
+    return {"$floor": {"$multiply": [A_DECADE, {"$log10": {"$max": [1, {"$subtract": [AT, moment]}]}}]}}
 
 
-def courses(send: str, accepted_at: datetime, step: timedelta) -> list[dict[str, Any]]:
+def courses(send: str, since: datetime, step: timedelta) -> list[dict[str, Any]]:
     """One document: `slots` by number and fate, `delays` by bucket, `ends` with the first and last delivery."""
     milliseconds = step // timedelta(milliseconds=1)
-    slot = {"$max": [0, {"$floor": {"$divide": [{"$subtract": [AT, accepted_at]}, milliseconds]}}]}
+    slot = {"$max": [0, {"$floor": {"$divide": [{"$subtract": [AT, since]}, milliseconds]}}]}
     n = {"$sum": "$parts.counts.n"}
     return [
         {"$match": {"sends": send}},
@@ -31,7 +31,7 @@ def courses(send: str, accepted_at: datetime, step: timedelta) -> list[dict[str,
         {
             "$facet": {
                 "slots": [{"$group": {"_id": {"slot": slot, "fate": "$parts.counts.fate"}, "n": n}}],
-                "delays": [{"$match": DELIVERED}, {"$group": {"_id": delay_since(accepted_at), "n": n}}],
+                "delays": [{"$match": DELIVERED}, {"$group": {"_id": delay_since(since), "n": n}}],
                 "ends": [
                     {"$match": DELIVERED},
                     {

@@ -67,9 +67,9 @@ class InteractionBook:
         found = await self._told.find({"_id": {"$gte": key, "$lt": key[:-1] + "}"}}).sort("at", 1).to_list(None)
         return [Told(send, device, one["kind"], one["action"], one["at"]) for one in found]
 
-    async def of_send(self, send: str, accepted_at: datetime, delivered: int) -> Interactions:
-        """What all devices told about a send."""
-        found = (await (await self._told.aggregate(_stages(send, accepted_at))).to_list())[0]
+    async def of_send(self, send: str, since: datetime, delivered: int) -> Interactions:
+        """What all devices told about a send; how long they took is measured from `since`."""
+        found = (await (await self._told.aggregate(_stages(send, since))).to_list())[0]
         kinds = {one["_id"]: one["n"] for one in found["kinds"]}
         delays = delay_buckets(Counter({int(one["_id"]): one["n"] for one in found["delays"]}))
         opened = kinds.get("opened", 0)
@@ -91,8 +91,8 @@ class InteractionBook:
         return (await self._told.delete_many({"device": {"$in": list(devices)}})).deleted_count
 
 
-def _stages(send: str, accepted_at: datetime) -> list[dict[str, Any]]:
-    delay = {"$max": [1, {"$subtract": ["$at", accepted_at]}]}
+def _stages(send: str, since: datetime) -> list[dict[str, Any]]:
+    delay = {"$max": [1, {"$subtract": ["$at", since]}]}
     n = {"$sum": 1}
     return [
         {"$match": {"send": send}},

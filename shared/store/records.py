@@ -104,9 +104,9 @@ class Records:
         found = await (await self._durable.aggregate(sums(send))).to_list()
         return summed(found[0]["chunks"], found[0]["counts"]) if found else Sum()
 
-    async def course(self, send: str, accepted_at: datetime, step: timedelta) -> Course:
+    async def course(self, send: str, since: datetime, step: timedelta) -> Course:
         """How a send went over time, added up by the store as well."""
-        found = await (await self._durable.aggregate(courses(send, accepted_at, step))).to_list()
+        found = await (await self._durable.aggregate(courses(send, since, step))).to_list()
         return coursed(found[0]) if found else Course()
 
     async def ids(self, send: str) -> list[str]:

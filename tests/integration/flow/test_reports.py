@@ -19,7 +19,7 @@ Event = tuple[int, str, Json]
 
 
 async def got(scene: Scene, path: str, key: str | None = None, accept: str = "*/*") -> Any:
-    headers = {"authorization": f"Bearer {key or scene.app_secret}", "accept": accept}
+    headers = {b"authorization": f"Bearer {key or scene.app_secret}".encode(), b"accept": accept.encode("latin-1")}
     answer = await scene.http.get(path, headers=headers)
     assert answer.is_success, answer.text
     return answer
@@ -90,6 +90,8 @@ async def test_a_small_send_has_a_full_report_too_and_sends_stand_side_by_side(s
     assert [one["id"] for one in found] == [large, small]
     assert found[1]["shares"]["delivered"] == 1
     assert found[0]["shares"]["delivered"] == pytest.approx(40 / 43, abs=1e-6)
+    table = await got(scene, f"/v1/sends:compare?ids={large},{small}", accept="text/csv;q=\xb2")
+    assert [row["send"] for row in csv.DictReader(io.StringIO(table.text, newline=""))] == [large, small]
     refused = await scene.call("GET", f"/v1/sends:compare?ids={small},nosuchsend")
     assert refused.status_code == 422
     assert "nosuchsend" in refused.json()["detail"]
@@ -113,6 +115,11 @@ async def test_an_apps_day_is_the_sum_of_its_sends_and_is_shown_to_no_other(scen
         assert sum(day["total"][fate] for day in found["days"]) == found["total"][fate]
     assert found["latency"]["bulk"]["accept_to_provider"]["n"] == one["total"]["delivered"]
     assert found["latency"]["now"]["accept_to_provider"]["n"] == 1
+    for part in ("days", "outcomes"):
+        table = await got(scene, f"/v1/apps/{scene.app}/report?{span}&format=csv&part={part}")
+        rows = list(csv.DictReader(io.StringIO(table.text, newline="")))
+        planned = sum(int(row["notifications"]) for row in rows if row["outcome"] == "planned")
+        assert planned == found["total"]["planned"]
     other = await scene.call("GET", "/v1/apps/another/report")
     assert other.status_code == 404
     wrong = await scene.call("GET", f"/v1/apps/{scene.app}/report?first=2030-01-02&last=2030-01-01")
