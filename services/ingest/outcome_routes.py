@@ -67,7 +67,7 @@ REPORT_ENDPOINTS: Final = (
     Endpoint(
         "GET", "/v1/apps/{app}/report", reporting.of_days, EITHER,
         "Show what became of an app's notifications from day to day; as JSON or CSV",
-        {HTTPStatus.OK: AppReport}, query=reporting.Days, media=(reporting.CSV,),
+        {HTTPStatus.OK: AppReport}, query=reporting.DaysInForm, media=(reporting.CSV,),
     ),
 )  # fmt: skip
 

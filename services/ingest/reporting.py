@@ -51,11 +51,16 @@ class Several(InForm):
     ids: Annotated[str, AfterValidator(_several)] = Field(description="ids of sends, with commas between")
 
 
-class Days(InForm):
-    """Which days, in UTC, in which form."""
+class Days(Travelling):
+    """Which days, in UTC."""
 
     first: Day | None = Field(default=None, description="today unless set; what is asked for may be 92 days long")
     last: Day | None = Field(default=None, description="included; today unless set")
+
+
+class DaysInForm(Days, InForm):
+    """The same, in which form, and what of it."""
+
     part: Literal["days", "outcomes"] = Field(default="days", description="of a CSV: by day, or by variant")
 
 
@@ -92,7 +97,7 @@ async def of_days(desk: Desk, call: Call) -> Reply:
     if call.key.app and call.key.app != call.path["app"]:
         raise missing(f"there is no app {call.path['app']!r}")
     app = (await desk.store.apps.get(call.app)).id
-    days: Days = call.query
+    days: DaysInForm = call.query
     today = desk.now().date()
     last = days.last or max(today, days.first or today)
     first = days.first or min(today, last)
