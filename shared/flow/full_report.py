@@ -62,7 +62,7 @@ class Interactions(Travelling):
     received: int = 0
     opened: int = 0
     dismissed: int = 0
-    actions: dict[str, int] = Field(default_factory=dict, description="by the action's name")
+    actions: dict[str, int] = Field(default_factory=dict, description="by the action's name, the 100 most frequent")
     open_rate: float | None = Field(default=None, description="opened ÷ delivered")
     seconds_to_open: Quantiles | None = Field(
         default=None, description="from the acceptance of the send, or its scheduled moment"

@@ -17,6 +17,8 @@ from shared.flow.course import A_DECADE, delay_buckets
 from shared.flow.full_report import Interactions, quantiles
 from shared.store.errors import only_duplicates
 
+MOST: Final = 100
+"""Actions that a report names, and things that the story of one device tells: a device may tell any number."""
 Kind = Literal["received", "opened", "dismissed", "action"]
 
 
@@ -62,10 +64,10 @@ class InteractionBook:
         return 0
 
     async def of_device(self, send: str, device: bytes) -> list[Told]:
-        """What one device told about a send, in order."""
+        """What one device told about a send, in order; the first that it told of very much."""
         key = _key(send, device)
-        found = await self._told.find({"_id": {"$gte": key, "$lt": key[:-1] + "}"}}).sort("at", 1).to_list(None)
-        return [Told(send, device, one["kind"], one["action"], one["at"]) for one in found]
+        found = self._told.find({"_id": {"$gte": key, "$lt": key[:-1] + "}"}}).sort("at", 1).limit(MOST)
+        return [Told(send, device, one["kind"], one["action"], one["at"]) async for one in found]
 
     async def of_send(self, send: str, since: datetime, delivered: int) -> Interactions:
         """What all devices told about a send; how long they took is measured from `since`."""
@@ -77,7 +79,7 @@ class InteractionBook:
             received=kinds.get("received", 0),
             opened=opened,
             dismissed=kinds.get("dismissed", 0),
-            actions={one["_id"]: one["n"] for one in found["actions"]},
+            actions={one["_id"]: one["n"] for one in sorted(found["actions"], key=lambda one: one["_id"])},
             open_rate=round(opened / delivered, 6) if delivered else None,
             seconds_to_open=quantiles(delays) if opened else None,
         )
@@ -102,7 +104,8 @@ def _stages(send: str, since: datetime) -> list[dict[str, Any]]:
                 "actions": [
                     {"$match": {"kind": "action"}},
                     {"$group": {"_id": "$action", "n": n}},
-                    {"$sort": {"_id": 1}},
+                    {"$sort": {"n": -1, "_id": 1}},
+                    {"$limit": MOST},
                 ],
                 "delays": [
                     {"$match": {"kind": "opened"}},
