@@ -102,16 +102,20 @@ async def test_an_apps_day_is_the_sum_of_its_sends_and_is_shown_to_no_other(scen
     _, one = await mixed(scene)
     await scene.devices("fcm", user="bob")
     two = await scene.run({"users": ["bob"]})
+    later = await scene.send(send_at=(utc() + timedelta(hours=1)).isoformat())
+    await scene.order(later, "cancel")
+    never = await scene.finished(later)
+    assert never["total"]["cancelled"] == never["total"]["planned"] > 0
     span = f"first={today - timedelta(days=1)}&last={utc().date()}"
 
     async def asked() -> Json:
         found: Json = (await got(scene, f"/v1/apps/{scene.app}/report?{span}")).json()
         return found
 
-    await until(lambda: _counted(asked, one["total"]["planned"] + two["total"]["planned"]))
+    await until(lambda: _counted(asked, sum(each["total"]["planned"] for each in (one, two, never))))
     found = await asked()
     for fate in ("planned", *FATES):
-        assert found["total"][fate] == one["total"][fate] + two["total"][fate]
+        assert found["total"][fate] == sum(each["total"][fate] for each in (one, two, never))
         assert sum(day["total"][fate] for day in found["days"]) == found["total"][fate]
     assert found["latency"]["bulk"]["accept_to_provider"]["n"] == one["total"]["delivered"]
     assert found["latency"]["now"]["accept_to_provider"]["n"] == 1
