@@ -6,9 +6,10 @@ from pathlib import Path
 from tests.chaos import table
 from tests.chaos.case import Outcome, Result
 
-NAMES = (
-    "case devices promised delivered lost duplicated in_flight_bound in_flight_at_kills miscounted seconds seed".split()
-)
+NAMES = [
+    "case", "devices", "promised", "delivered", "lost", "duplicated", "in_flight_bound", "in_flight_at_kills",
+    "miscounted", "seconds", "seed",
+]  # fmt: skip
 
 
 def test_a_line_has_the_names_that_others_read_and_no_others(tmp_path: Path) -> None:
