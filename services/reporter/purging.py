@@ -54,6 +54,7 @@ class Purging:
             if not await self._mine():
                 return
             await self._app(app.id)
+            await self._nobodys(app.id)
 
     async def _app(self, app: str) -> None:
         cutoff = self.clock.now() - await self.store.apps.retention(app)
@@ -72,6 +73,15 @@ class Purging:
         if done:
             self.metrics.sends_purged.inc(done)
             log.info("purged", app=app, sends=done)
+
+    async def _nobodys(self, app: str) -> None:
+        """Devices that registered as their variant was removed; a variant is there before its devices are."""
+        devices_of = await self.store.devices.variants(app)
+        known = {one.id for one in await self.store.variants.all(app)}
+        for variant in devices_of:
+            if variant not in known:
+                removed = await self.store.devices.delete_variant(app, variant)
+                log.info("devices_of_no_variant_removed", app=app, variant=variant, devices=removed)
 
     async def _scheduled(self, app: str, cutoff: datetime) -> int:
         """How many were purged of those that may begin long after they were accepted."""

@@ -191,3 +191,13 @@ async def test_a_send_that_is_replaced_while_its_names_are_erased_stays_the_newe
     begun = await opened.sends.begin(send.key, begins)
     assert begun is not None
     assert begun[0].revision == 1
+
+
+async def test_a_device_of_a_variant_that_was_removed_meanwhile_is_erased_too(opened: Store, clock: FixedClock) -> None:
+    app, hers, his = await estate(opened, clock)
+    await opened.variants.delete(app, (await opened.variants.all(app))[0].id)
+    asked = await opened.erasures.ask(app, USER, clock.now())
+    await erasing(opened, clock).round()
+    assert ((await opened.erasures.get(app, asked.id)).state, await opened.devices.get(app, hers)) == ("done", None)
+    assert await opened.devices.get(app, his) is not None
+    assert TOKEN.encode() not in await bytes_of(opened)
