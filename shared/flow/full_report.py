@@ -3,6 +3,7 @@
 What is counted is `Report`; this adds what follows from the same records about when and how fast.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -126,7 +127,7 @@ def full_report(line: Line, counted: Report, latency: Sequence[int], went: Cours
         platforms=by_platform(counted.variants),
         variants=counted.variants,
         latency=latency_of(went.delays, latency),
-        timeline=_timeline(line.since, went, step),
+        timeline=_timeline(line.since, went, counted, step),
         dry_run=counted.dry_run,
     )
 
@@ -153,14 +154,21 @@ def by_platform(variants: Iterable[VariantOutcomes]) -> tuple[PlatformOutcomes, 
     )
 
 
-def step_for(line: Line, counted: Report, now: datetime) -> timedelta:
+def step_for(line: Line, finished_at: datetime | None, now: datetime) -> timedelta:
     """The step of the timeline of a send, which reaches to its end, or until now."""
-    return step_of(max(timedelta(), (counted.finished_at or now) - line.since))
+    return step_of(max(timedelta(), (finished_at or now) - line.since))
 
 
-def _timeline(start: datetime, went: Course, step: timedelta) -> Timeline:
+def _timeline(since: datetime, went: Course, counted: Report, step: timedelta) -> Timeline:
+    """What was called off or missed before it was planned is in no record: it ended when the send did."""
+    end = counted.finished_at
+    start = since if end is None else min(since, end)
+    ended = Counter(went.slots)
+    if end is not None:
+        unplanned = {fate: getattr(counted.total, fate) - _all(went, fate) for fate in Fate}
+        ended += Counter({((end - start) // step, fate): n for fate, n in unplanned.items()})
     slots: dict[int, dict[str, int]] = {}
-    for (slot, fate), n in sorted(went.slots.items()):
+    for (slot, fate), n in sorted(ended.items()):
         slots.setdefault(slot, {})[fate.value] = n
     seconds = step.total_seconds()
     points = tuple(
@@ -172,3 +180,7 @@ def _timeline(start: datetime, went: Course, step: timedelta) -> Timeline:
         for slot, found in sorted(slots.items())
     )
     return Timeline(step_seconds=seconds, points=points)
+
+
+def _all(went: Course, fate: Fate) -> int:
+    return sum(n for (_, one), n in went.slots.items() if one is fate)

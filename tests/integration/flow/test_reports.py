@@ -4,9 +4,10 @@ import asyncio
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -106,6 +107,9 @@ async def test_an_apps_day_is_the_sum_of_its_sends_and_is_shown_to_no_other(scen
     await scene.order(later, "cancel")
     never = await scene.finished(later)
     assert never["total"]["cancelled"] == never["total"]["planned"] > 0
+    (point,) = (await got(scene, f"/v1/sends/{later}/report")).json()["timeline"]["points"]
+    assert point["outcomes"] == {"cancelled": never["total"]["planned"]}
+    assert datetime.fromisoformat(point["at"]) <= utc()
     span = f"first={today - timedelta(days=1)}&last={utc().date()}"
 
     async def asked() -> Json:
@@ -172,6 +176,11 @@ async def test_a_send_is_followed_to_its_end_and_resumed_without_gap_or_repeat(s
         async with followed(scene, send) as events:
             async for one in events:
                 first.append(one)
+                full = (await got(scene, f"/v1/sends/{send}/report")).json()
+                told = Counter[str]()
+                for point in full["timeline"]["points"]:
+                    told.update(point["outcomes"])
+                assert all(told[fate] == full["total"][fate] for fate in FATES), full
                 if one[0] >= 1:
                     break
         rest = await all_of(scene, send, first[-1][0])

@@ -29,6 +29,8 @@ async def test_the_stores_course_is_the_courses(opened: Store, seed: int) -> Non
     for step in (timedelta(seconds=1), timedelta(seconds=5)):
         accepted = NOW - timedelta(seconds=seed)
         assert await opened.records.course("app.send", accepted, step) == course(parts, accepted, step)
+        both = await opened.records.sum_and_course("app.send", accepted, step)
+        assert both == (fold(parts), course(parts, accepted, step))
     assert not (await opened.records.course("app.other", NOW, timedelta(seconds=1))).slots
 
 

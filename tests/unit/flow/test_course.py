@@ -65,7 +65,7 @@ def test_the_timeline_of_a_scheduled_send_begins_at_its_moment() -> None:
     parts, asked = everything([2, 3], 5), NOW - timedelta(days=7)
     plan = plan_with([2, 3]).model_copy(update={"accepted_at": asked, "begins_at": NOW})
     counted = report(plan, fold(parts), finished_at=NOW + timedelta(seconds=9))
-    step = step_for(line_of(plan), counted, NOW)
+    step = step_for(line_of(plan), counted.finished_at, NOW)
     full = full_report(line_of(plan), counted, fold(parts).latency, course(parts, line_of(plan).since, step), step)
     assert (full.accepted_at, full.begins_at, full.since) == (asked, NOW, NOW)
     assert full.timeline.step_seconds == 1
@@ -79,7 +79,7 @@ def test_the_full_report_says_the_same_as_the_counts(chunks: list[int], seed: in
     plan, parts = plan_with(chunks), everything(chunks, seed)
     end = NOW + timedelta(seconds=9)
     counted = report(plan, fold(parts), finished_at=end)
-    step = step_for(line_of(plan), counted, end)
+    step = step_for(line_of(plan), counted.finished_at, end)
     went = course(parts * 2, plan.accepted_at, step)
     full = full_report(line_of(plan), counted, fold(parts).latency, went, step)
     assert full.total == counted.total
