@@ -208,7 +208,7 @@ async def test_what_a_backend_is_told_of_a_sampled_send_goes_on_in_its_trace(sce
         hook = {"url": receiver.url, "events": ["send.finished", "send.failing"]}
         assert (await scene.call("POST", "/v1/webhooks", hook)).is_success
         sends = {await post(scene, {"users": ["ida"], "platforms": ["apns"]}, small): small}
-        sends[await post(scene, {"everyone": True, "platforms": ["fcm"]}, large)] = large
+        sends[await post(scene, {"platforms": ["fcm"]}, large)] = large
         silent = {await post(scene, {"users": ["ida"]}, None) for _ in range(3)}
         for send in [*sends, *silent]:
             await scene.finished(send)
