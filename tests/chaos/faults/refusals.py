@@ -18,7 +18,7 @@ async def unavailable(on: Scene) -> None:
 
 
 async def often_unavailable(on: Scene) -> None:
-    """503 to two requests in five: no breaker opens, and retries that fail again are more than the budget lets begin."""
+    """503 to two requests in five: no breaker opens, and retries that fail are more than the budget lets begin."""
     await _answering(
         on,
         {"share": 0.4, "status": 503, "reason": "ServiceUnavailable"},
