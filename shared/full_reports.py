@@ -12,27 +12,41 @@ from shared.flow.full_report import FullReport, Line, full_report, step_for
 from shared.flow.identity import split_send_key
 from shared.flow.plan import Plan
 from shared.flow.record import Part
-from shared.flow.report import Report, Sum, fold
+from shared.flow.report import Report, Sum, fold, report
 from shared.flow.send import Send
 from shared.store.connection import Store
 
 
 async def of_records(store: Store, key: str, line: Line, counted: Report, recorded: Sum, now: datetime) -> FullReport:
     """Of a planned send, from what was just counted of it."""
-    step = step_for(counted, now)
-    went = await store.records.course(key, line.accepted_at, step)
+    step = step_for(line, counted.finished_at, now)
+    went = await store.records.course(key, line.since, step)
+    return full_report(line, counted, recorded.latency, went, step)
+
+
+async def of_running(store: Store, plan: Plan, now: datetime) -> FullReport:
+    """Of a planned send that is not finished: all of it from the records that there are at one moment."""
+    line = line_of(plan)
+    step = step_for(line, None, now)
+    recorded, went = await store.records.sum_and_course(plan.key, line.since, step)
+    counted = report(plan, recorded)
+    if counted.state == "finished":  # the reporter makes it final, with the time that it then has for good
+        counted = counted.model_copy(update={"state": "running"})
     return full_report(line, counted, recorded.latency, went, step)
 
 
 def of_parts(line: Line, counted: Report, parts: Sequence[Part], now: datetime) -> FullReport:
     """Of a small send, from all its records."""
-    step = step_for(counted, now)
-    return full_report(line, counted, fold(parts).latency, course(parts, line.accepted_at, step), step)
+    step = step_for(line, counted.finished_at, now)
+    return full_report(line, counted, fold(parts).latency, course(parts, line.since, step), step)
 
 
 def line_of(one: Send | Plan) -> Line:
     """What the report says of a send itself."""
-    return Line(id=split_send_key(one.key)[1], lane=one.lane, accepted_at=one.accepted_at, deadline=one.deadline)
+    return Line(
+        id=split_send_key(one.key)[1], lane=one.lane, accepted_at=one.accepted_at, begins_at=one.begins_at,
+        deadline=one.deadline,
+    )  # fmt: skip
 
 
 async def of_app(store: Store, app: str, first: date, last: date) -> AppReport:

@@ -51,7 +51,7 @@ class Attempts:
             await patiently(lambda: self._on.capping.admit(capped))
             for one in capped:
                 if self._unasked(one.tally.job.send):
-                    one.tally.answers(one.requests.count, (), one.tally.now)
+                    one.tally.unasked(one.devices)
                     one.drop()
             whole = [one for one in whole if one.requests.count]
         flights = self._on.routes.budgets.admit(whole)
@@ -99,7 +99,7 @@ class Attempts:
         for device, refusal in made.refused:
             tally.end(device.id, Ended(refusal.fate, refusal.reason))
         if self._unasked(send) and send.cap is None:  # our own checks are all that there are
-            tally.answers(made.requests.count, (), now)
+            tally.unasked(made.devices)
             return tally.part()
         origin = provider.origin(variant.settings, self._on.endpoints)
         return Flight(tally, variant, origin, prepared.headers, made.requests, made.devices, prepared.aside)

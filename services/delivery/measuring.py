@@ -29,7 +29,7 @@ def times_of(parts: Sequence[Part]) -> list[int]:
 
 
 def waited_for(parts: Sequence[Part]) -> float | None:
-    """Seconds from the first acceptance of a send to the last answer; what is tried again tells nothing."""
+    """Seconds from the first acceptance, or scheduled moment, of a send to the last answer; no retries are in it."""
     first = [part for part in parts if "~" not in part.member]  # `part.first`, for a hundred of them at once
     accepted = [part.accepted_at for part in first if part.accepted_at is not None]
     answered = [part.last_answer_at for part in first if part.last_answer_at is not None]

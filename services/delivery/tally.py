@@ -67,6 +67,12 @@ class Tally:
             self.last_answer_at = now
             self.latency = [one + more for one, more in zip(self.latency, latency, strict=True)]
 
+    def unasked(self, devices: Sequence[Device]) -> None:
+        """Of a dry run that no provider checks: these would have been sent to."""
+        self.answers(len(devices), (), self.now)
+        if self.received is not None:
+            self.received.add([one.id for one in devices], [b""] * len(devices), self.now)
+
     def add(self, device: Device, verdict: Verdict, decision: Ended | Later) -> None:
         """One notification that was not simply accepted, and what the policy decided about it."""
         if isinstance(verdict, Delivered):
@@ -136,7 +142,7 @@ class Tally:
             last_answer_at=self.last_answer_at,
             dry_run=self.job.send.request.dry_run,
             lane=self.job.send.lane,
-            accepted_at=self.job.send.accepted_at,
+            accepted_at=self.job.send.since,
             receipts=self.received.receipts(self.job.member, self.job.send.key) if self.received else None,
             unused=self._unused() if self.places else (),
         )

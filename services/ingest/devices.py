@@ -72,6 +72,7 @@ class DeviceView(Travelling):
     categories: dict[str, bool] = Field(default_factory=dict)
     first_seen: datetime
     registered_at: datetime
+    called: str | None = Field(default=None, description="what its app calls it, where a door asks for that")
     retired: Retired | None = None
 
 

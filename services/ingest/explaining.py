@@ -14,11 +14,20 @@ from shared.flow.verdict import Fate
 from shared.flow.whereabouts import Attempt, Receipt
 
 Why = Literal[
-    "rejected", "unknown_device", "other_variant", "not_named", "does_not_fit", "registered_later", "out_of_service", ""
+    "rejected",
+    "repeated",
+    "unknown_device",
+    "other_variant",
+    "not_named",
+    "does_not_fit",
+    "registered_later",
+    "out_of_service",
+    "",
 ]
 WHY: Final = (
-    "why it was not addressed: the send was rejected; the device is not known; the send goes to other variants; it is "
-    "not among the named; its tags or attributes do not fit; it registered only afterwards; it was out of service"
+    "why it was not addressed: the send was rejected; it is repeated, and each time is a send of its own; the device "
+    "is not known (any more, where `addressed` is null); the send goes to other variants; it is not among the named; "
+    "its tags or attributes do not fit; it registered only afterwards; it was out of service"
 )
 
 
@@ -56,6 +65,15 @@ class Explanation(Travelling):
 
 
 @dataclass(frozen=True, slots=True)
+class Closed:
+    """How a send ended that was never planned: all that it would have gone to, counted at once."""
+
+    at: datetime
+    fate: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that the story rests on. `device` as it is registered now; `named`: among the named, if any are."""
 
@@ -68,6 +86,9 @@ class Facts:
     first: Part | None
     """The record of the first-attempt chunk that covers the device."""
     receipt: Receipt | None
+    closed: Closed | None = None
+    worked: bool = False
+    """Whether what may cover the device, were it registered, was worked."""
     chunk: str | None = None
     interactions: Sequence[Interaction] = ()
 
@@ -88,8 +109,8 @@ def explain(facts: Facts) -> Explanation:
             attempts=receipt.attempts, told_by="record",
         )  # fmt: skip
     why = _why_not(facts)
-    if first is None:  # nobody has looked the device up yet
-        return Explanation(**said, addressed=not why, why=why, outcome=None if why else "open", told_by="registration")
+    if first is None:
+        return _not_looked_up(facts, why, said)
     if first.closing and not why:
         fate = first.counts[0] if first.counts else None
         return Explanation(
@@ -97,6 +118,17 @@ def explain(facts: Facts) -> Explanation:
             told_by="registration",
         )  # fmt: skip
     return _after_the_fact(facts, first, why, said)
+
+
+def _not_looked_up(facts: Facts, why: Why, said: dict[str, Any]) -> Explanation:
+    """Nobody has looked the device up yet, or nobody will; or it was another's then, or removed since."""
+    if why == "unknown_device" and facts.worked and facts.send.request.receipts is not ReceiptsKept.ALL:
+        return Explanation(**said, addressed=None, why=why, told_by="nothing")
+    end = facts.closed
+    if why or end is None:
+        outcome = None if why else "open"
+        return Explanation(**said, addressed=not why, why=why, outcome=outcome, told_by="registration")
+    return Explanation(**said, addressed=True, outcome=end.fate, reason=end.reason, told_by="registration")
 
 
 def _after_the_fact(facts: Facts, first: Part, why: Why, said: dict[str, Any]) -> Explanation:
@@ -119,6 +151,8 @@ def _why_not(facts: Facts) -> Why:
     """Why the device, as it is registered now, is not addressed; empty if it is."""
     if facts.send.problems:
         return "rejected"
+    if facts.send.request.repeat is not None:
+        return "repeated"
     if facts.device is None:
         return "" if facts.send.request.audience.tokens is not None and facts.named else "unknown_device"
     return _not_addressed(facts, facts.device) or _not_served(facts, facts.device)
@@ -136,7 +170,7 @@ def _not_addressed(facts: Facts, device: Mapping[str, Any]) -> Why:
 
 
 def _not_served(facts: Facts, device: Mapping[str, Any]) -> Why:
-    looked = facts.first.looked_up_at if facts.first else None
+    looked = facts.first.looked_up_at if facts.first else facts.closed.at if facts.closed else None
     if looked is not None and device["first_seen"] > looked:
         return "registered_later"
     retired = device.get("retired")

@@ -15,6 +15,7 @@ from services.ingest import (
     webhooks,
 )
 from services.ingest.call import Endpoint
+from services.ingest.compared import Comparison
 from services.ingest.explaining import Explanation
 from services.ingest.lines import MEDIA_TYPE as LINES
 from shared.flow.day import AppReport
@@ -60,13 +61,13 @@ REPORT_ENDPOINTS: Final = (
         {HTTPStatus.OK: interactions.Noted}, request=interactions.NewInteractions,
     ),
     Endpoint(
-        "GET", "/v1/sends:compare", reporting.compare, BACKEND, "Show up to 20 sends side by side",
-        {HTTPStatus.OK: reporting.Comparison}, query=reporting.Several,
+        "GET", "/v1/sends:compare", reporting.compare, BACKEND, "Show up to 20 sends side by side; as JSON or CSV",
+        {HTTPStatus.OK: Comparison}, query=reporting.Several, media=(reporting.CSV,),
     ),
     Endpoint(
         "GET", "/v1/apps/{app}/report", reporting.of_days, EITHER,
-        "Show what became of an app's notifications from day to day",
-        {HTTPStatus.OK: AppReport}, query=reporting.Days,
+        "Show what became of an app's notifications from day to day; as JSON or CSV",
+        {HTTPStatus.OK: AppReport}, query=reporting.DaysInForm, media=(reporting.CSV,),
     ),
 )  # fmt: skip
 

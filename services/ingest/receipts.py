@@ -33,7 +33,7 @@ class Which(Travelling):
     """Whose receipts."""
 
     device: DeviceText | None = Field(default=None, description="of this device alone")
-    after: Annotated[str, StringConstraints(max_length=300)] = Field(
+    after: Annotated[str, StringConstraints(max_length=1000)] = Field(
         default="", description="`next` of the page before"
     )
 

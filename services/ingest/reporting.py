@@ -1,7 +1,7 @@
 """A backend asks what became of sends: the full report of one, several side by side, all of an app from day to day."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
@@ -9,19 +9,17 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from services.ingest.call import Call, Reply, Text
-from services.ingest.csv_report import outcomes_csv, timeline_csv
+from services.ingest.compared import Comparison, compared
+from services.ingest.csv_report import comparison_csv, days_csv, outcomes_csv, timeline_csv
 from services.ingest.desk import Desk
 from services.ingest.moments import Day
 from services.ingest.problems import invalid, missing
 from services.ingest.sends import the_send
 from shared.flow.day import MOST_DAYS
-from shared.flow.full_report import FullReport, Interactions, Latency
+from shared.flow.full_report import FullReport
 from shared.flow.identity import SEND_ID, send_key
-from shared.flow.lane import Lane
 from shared.flow.model import Travelling
-from shared.flow.report import Outcomes, State
 from shared.flow.send import Problem, Send
-from shared.flow.verdict import Fate
 from shared.full_reports import of_app
 
 CSV: Final = "text/csv"
@@ -35,15 +33,20 @@ def _several(text: str) -> str:
     return text
 
 
-class Form(Travelling):
+class InForm(Travelling):
     """In which form."""
 
     format: Literal["json", "csv"] | None = Field(default=None, description="wins over the header Accept")
+
+
+class Form(InForm):
+    """In which form, and what of it."""
+
     part: Literal["outcomes", "timeline"] = Field(default="outcomes", description="of a CSV")
 
 
-class Several(Travelling):
-    """Which sends."""
+class Several(InForm):
+    """Which sends, in which form."""
 
     ids: Annotated[str, AfterValidator(_several)] = Field(description="ids of sends, with commas between")
 
@@ -55,33 +58,17 @@ class Days(Travelling):
     last: Day | None = Field(default=None, description="included; today unless set")
 
 
-class Compared(Travelling):
-    """One send beside others."""
+class DaysInForm(Days, InForm):
+    """The same, in which form, and what of it."""
 
-    id: str
-    state: State
-    lane: Lane
-    accepted_at: datetime
-    finished_at: datetime | None
-    seconds: float | None = Field(description="from its acceptance to its last delivery")
-    total: Outcomes
-    shares: dict[str, float] = Field(description="of what was planned, by outcome")
-    latency: Latency
-    interactions: Interactions
-    dry_run: bool
-
-
-class Comparison(Travelling):
-    """Sends side by side, in the order in which they were asked for."""
-
-    sends: tuple[Compared, ...]
+    part: Literal["days", "outcomes"] = Field(default="days", description="of a CSV: by day, or by variant")
 
 
 async def show(desk: Desk, call: Call) -> Reply:
     """The full report of one send, as JSON or CSV."""
     form: Form = call.query
     report = await _full(desk, call.app, call.path["send"])
-    if (form.format or _preferred(call.headers)) == "csv":
+    if _as_table(call):
         return _as_csv(report, form)
     return Reply(HTTPStatus.OK, report)
 
@@ -101,7 +88,8 @@ async def compare(desk: Desk, call: Call) -> Reply:
         raise invalid([Problem(pointer="", detail=f"query ids: the app has no send {one}") for one in unknown])
     keys = [send_key(call.app, one) for one in ids]
     reports = [await _with_interactions(desk, known[key], await desk.reports.full(known[key])) for key in keys]
-    return Reply(HTTPStatus.OK, Comparison(sends=tuple(map(_compared, reports))))
+    sends = tuple(map(compared, reports))
+    return _csv(comparison_csv(sends), "sends") if _as_table(call) else Reply(HTTPStatus.OK, Comparison(sends=sends))
 
 
 async def of_days(desk: Desk, call: Call) -> Reply:
@@ -109,13 +97,17 @@ async def of_days(desk: Desk, call: Call) -> Reply:
     if call.key.app and call.key.app != call.path["app"]:
         raise missing(f"there is no app {call.path['app']!r}")
     app = (await desk.store.apps.get(call.app)).id
-    days: Days = call.query
+    days: DaysInForm = call.query
     today = desk.now().date()
     last = days.last or max(today, days.first or today)
     first = days.first or min(today, last)
     if first > last or last - first >= timedelta(days=MOST_DAYS):
         raise invalid([Problem(pointer="", detail=f"query first: at most {MOST_DAYS} days, the first before the last")])
-    return Reply(HTTPStatus.OK, await desk.once.of((app, first, last), lambda: of_app(desk.store, app, first, last)))
+    report = await desk.once.of((app, first, last), lambda: of_app(desk.store, app, first, last))
+    if not _as_table(call):
+        return Reply(HTTPStatus.OK, report)
+    content = outcomes_csv(report) if days.part == "outcomes" else days_csv(report)
+    return _csv(content, f"{app}-{first}-{last}-{days.part}")
 
 
 async def _full(desk: Desk, app: str, wanted: str) -> FullReport:
@@ -126,23 +118,22 @@ async def _full(desk: Desk, app: str, wanted: str) -> FullReport:
 async def _with_interactions(desk: Desk, send: Send, report: FullReport) -> FullReport:
     if send.purged:
         return report  # which holds what there was
-    told = await desk.store.interactions.of_send(send.key, report.accepted_at, report.total.delivered)
+    told = await desk.store.interactions.of_send(send.key, send.since, report.total.delivered)
     return report.model_copy(update={"interactions": told})
-
-
-def _compared(one: FullReport) -> Compared:
-    planned = one.total.planned
-    return Compared(
-        id=one.id, state=one.state, lane=one.lane, accepted_at=one.accepted_at, finished_at=one.finished_at,
-        seconds=(one.last_delivery_at - one.accepted_at).total_seconds() if one.last_delivery_at else None,
-        total=one.total, latency=one.latency, interactions=one.interactions, dry_run=one.dry_run,
-        shares={fate.value: round(getattr(one.total, fate) / planned, 6) for fate in Fate} if planned else {},
-    )  # fmt: skip
 
 
 def _as_csv(report: FullReport, form: Form) -> Reply:
     content = timeline_csv(report) if form.part == "timeline" else outcomes_csv(report)
-    return Reply(HTTPStatus.OK, Text(content, f"{CSV}; charset=utf-8", f"{report.id}-{form.part}.csv"))
+    return _csv(content, f"{report.id}-{form.part}")
+
+
+def _csv(content: bytes, name: str) -> Reply:
+    return Reply(HTTPStatus.OK, Text(content, f"{CSV}; charset=utf-8", f"{name}.csv"))
+
+
+def _as_table(call: Call) -> bool:
+    form: InForm = call.query
+    return (form.format or _preferred(call.headers)) == "csv"
 
 
 def _preferred(headers: Mapping[str, str]) -> Literal["json", "csv"]:
@@ -151,6 +142,6 @@ def _preferred(headers: Mapping[str, str]) -> Literal["json", "csv"]:
     for one in headers.get("accept", "").split(","):
         kind, _, parameters = one.partition(";")
         quality = parameters.partition("q=")[2].partition(";")[0].strip()
-        likes[kind.strip().lower()] = float(quality) if quality.replace(".", "", 1).isdigit() else 1.0
+        likes[kind.strip().lower()] = float(quality) if quality.replace(".", "", 1).isdecimal() else 1.0
     csv = likes.get(CSV, likes.get("text/*", 0.0))
     return "csv" if csv > likes.get("application/json", likes.get("application/*", likes.get("*/*", 0.0))) else "json"

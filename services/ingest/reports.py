@@ -5,14 +5,14 @@ here, from the same records by the same sum, so that an answer does not wait for
 """
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared.flow.full_report import FullReport
 from shared.flow.record import Part
 from shared.flow.report import Outcomes, Report, State, own_report, report
 from shared.flow.send import Send
-from shared.full_reports import line_of, of_parts, of_records
+from shared.full_reports import line_of, of_parts, of_records, of_running
 from shared.runtime.clock import Time
 from shared.store.connection import Store
 
@@ -58,13 +58,21 @@ class Reports:
         known, until = self._full.get(send.key, (None, 0.0))
         if known is not None and until > self._monotonic():
             return known
-        counted = await self.of(send)
-        recorded = await self._store.records.sum(send.key)
-        derived = await of_records(self._store, send.key, line, counted, recorded, now)
+        derived = await self._full_live(send, now)
         if len(self._full) >= REMEMBERED:
             self._full.clear()
         self._full[send.key] = derived, self._monotonic() + FRESH.total_seconds()
         return derived
+
+    async def _full_live(self, send: Send, now: datetime) -> FullReport:
+        final = await self._store.reports.get(send.key)
+        if final is not None and final.state == "finished":  # the reporter is about to keep the full one
+            recorded = await self._store.records.sum(send.key)
+            return await of_records(self._store, send.key, line_of(send), final, recorded, now)
+        plan = await self._store.plans.get(send.key)
+        if plan is None:
+            return of_parts(line_of(send), _empty(send, "accepted"), (), now)
+        return await of_running(self._store, plan, now)
 
     async def states(self, sends: Iterable[Send]) -> dict[str, State]:
         """The state of each send by its key: one read for the small ones, one for the others."""

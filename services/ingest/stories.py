@@ -1,7 +1,7 @@
 """Gathers what the story of one device in a send rests on: its receipt, its chunk's record, whether it is named."""
 
 from services.ingest.desk import Desk
-from services.ingest.explaining import Explanation, Facts, Interaction, explain
+from services.ingest.explaining import Closed, Explanation, Facts, Interaction, explain
 from shared.flow.audience import Audience
 from shared.flow.identity import attempt_of, device_id
 from shared.flow.plan import Plan
@@ -22,12 +22,13 @@ async def told_of(
     first = next((one for one in story.parts if attempt_of(one.member) == 1 and one.variant == variant), None)
     if receipt is None and first is None and plan is not None and chunks_for(plan, device) is None:
         first = await _some_chunk(desk, send, variant)
+    end = await _closed(desk, plan, variant)
     told = await desk.store.interactions.of_device(send.key, device)
     fits = await desk.store.devices.fits(send.app, device, send.request.audience) if row else None
     return explain(
         Facts(
             send, device, row, await _named(desk, send, device, row), fits, first, receipt,
-            chunk=_public(first, story),
+            closed=end, worked=row is None and await _worked(desk, send, story), chunk=_public(first, story),
             interactions=[Interaction(kind=one.kind, action=one.action, at=one.at) for one in told],
         )
     )  # fmt: skip
@@ -70,6 +71,23 @@ async def _some_chunk(desk: Desk, send: Send, variant: str | None) -> Part | Non
     parts = await desk.store.records.of_send(send.key)
     firsts = [one for one in parts if one.first and one.variant == variant]
     return min(firsts, key=lambda one: one.looked_up_at, default=None)
+
+
+async def _closed(desk: Desk, plan: Plan | None, variant: str | None) -> Closed | None:
+    """Of a send that ended before it was planned."""
+    counted = next((one for one in plan.counted if one.variant == variant), None) if plan is not None else None
+    final = await desk.store.reports.get(plan.key) if plan is not None and counted is not None else None
+    if counted is None or final is None or final.finished_at is None:
+        return None
+    return Closed(final.finished_at, counted.fate, counted.reason)
+
+
+async def _worked(desk: Desk, send: Send, story: Story) -> bool:
+    """Whether a device that is not registered (any more) may have been addressed."""
+    if story.parts:
+        return True
+    final = None if send.small else await desk.store.reports.get(send.key)
+    return final is not None and final.state == "finished"
 
 
 def _public(first: Part | None, story: Story) -> str | None:

@@ -56,8 +56,7 @@ async def export(desk: Desk, call: Call) -> Reply:
 
 
 async def _lines(desk: Desk, app: str, user: str) -> AsyncIterator[bytes]:
-    variants = [one.id for one in await desk.store.variants.all(app)]
-    rows = await desk.store.devices.of_user(app, variants, user)
+    rows = await desk.store.devices.of_user(app, await desk.store.devices.variants(app), user)
     for row in rows:
         yield _line(UserLine(kind="device", device=view_of(row)))
     for segment in await desk.store.segments.all(app):

@@ -67,10 +67,10 @@ class Counting:
             for route in send.routes
         ]  # fmt: skip
         plan = Plan(
-            key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at, deadline=send.deadline,
-            routes=(), counted=tuple(counted), dry_run=send.request.dry_run,
+            key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at, begins_at=send.begins_at,
+            deadline=send.deadline, routes=(), counted=tuple(counted), dry_run=send.request.dry_run,
         )  # fmt: skip
-        standing = await self.store.plans.insert(plan)
+        standing = await self.store.plans.insert(plan, self.clock.now())
         if standing is plan and not plan.dry_run:
             for one in plan.counted:
                 self.metrics.notifications.labels(plan.app, one.platform, one.fate, one.reason).inc(one.n)

@@ -60,8 +60,8 @@ class Planning:
             plan = await self.store.plans.insert(
                 Plan(
                     key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at,
-                    deadline=send.deadline, routes=routes, pace=pace, dry_run=send.request.dry_run,
-                    trace=carried().get(send.key, send.trace),
+                    begins_at=send.begins_at, deadline=send.deadline, routes=routes, pace=pace,
+                    dry_run=send.request.dry_run, trace=carried().get(send.key, send.trace),
                 )
             )  # fmt: skip
             log.info("planned", send=send.key, chunks=plan.chunks, slices=sum(len(r.chunks) for r in plan.routes))

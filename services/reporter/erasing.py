@@ -64,8 +64,7 @@ class Erasing:
     async def _erase(self, erasure: Erasure) -> None:
         """Each step may be repeated; the last one forgets whom it was about."""
         app, store = erasure.app, self.store
-        variants = [one.id for one in await store.variants.all(app)]
-        rows = await store.devices.owned(app, variants, erasure.user)
+        rows = await store.devices.owned(app, await store.devices.variants(app), erasure.user)
         erasure = await store.erasures.found(erasure, [bytes(row["_id"]) for row in rows])
         devices = [one.hex() for one in erasure.devices]
         texts, nobody = [erasure.user, *(row["token"] for row in rows)], Nobody()
@@ -92,7 +91,7 @@ class Erasing:
         back = await store.devices.known(app, set(erasure.devices))
         gone = [one for one in erasure.devices if one not in back]
         await store.traces.replace(app, {one: secrets.token_bytes(DEVICE) for one in gone})
-        if not await store.devices.owned(app, [one.id for one in await store.variants.all(app)], erasure.user):
+        if not await store.devices.owned(app, await store.devices.variants(app), erasure.user):
             await store.caps.forget(app, erasure.user, gone)
         await self._done(erasure)
 

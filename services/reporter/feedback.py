@@ -1,23 +1,26 @@
 """Tells backends what became of chunks and sends: events on the topic exchange `feedback`, keys `<app>.<kind>`.
 
-A message carries events of one app and kind, up to 100. Each event has an id that stays the same when it is told again;
-nobody listening is no error.
+A message carries events of one app and kind, up to 100; one about a sampled send is about that send alone, with its
+trace. Each event has an id that stays the same when it is told again; nobody listening is no error.
 """
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from shared.bus.connection import Bus
 from shared.bus.topology import FEEDBACK
 from shared.flow.event import ChunkEvent, Events, NotDelivered, SendEvent
-from shared.flow.identity import attempt_of, split_send_key
+from shared.flow.identity import attempt_of, send_key, split_send_key
 from shared.flow.record import Part
 from shared.flow.report import Report
 from shared.flow.send import Problem
+from shared.runtime.tracing import Trace, carried, context
 
 BUNDLE: Final = 100
+Event = ChunkEvent | SendEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,28 @@ class Feedback:
             app, "send", [SendEvent(id=f"{send}/paused", send=send, state="paused", why=why, report=report)]
         )
 
-    async def _tell(self, app: str, kind: Literal["chunk", "send"], events: Sequence[ChunkEvent | SendEvent]) -> None:
-        for start in range(0, len(events), BUNDLE):
-            bundle = Events(kind=kind, events=tuple(events[start : start + BUNDLE]))
-            body = bundle.model_dump_json(exclude_none=True).encode()
-            await self.bus.publish(FEEDBACK, f"{app}.{kind}", body, mandatory=False)
+    async def _tell(self, app: str, kind: Literal["chunk", "send"], events: Sequence[Event]) -> None:
+        bundles = [
+            (Events(kind=kind, events=tuple(some[start : start + BUNDLE])), trace)
+            for trace, some in _by_trace(app, events).items()
+            for start in range(0, len(some), BUNDLE)
+        ]
+        await asyncio.gather(*(self._publish(app, bundle, trace) for bundle, trace in bundles))
+
+    async def _publish(self, app: str, bundle: Events, trace: Trace) -> None:
+        body, headers = bundle.model_dump_json(exclude_none=True).encode(), {**context(trace)}
+        await self.bus.publish(FEEDBACK, f"{app}.{bundle.kind}", body, headers=headers, mandatory=False)
+
+
+def _by_trace(app: str, events: Sequence[Event]) -> Mapping[Trace, Sequence[Event]]:
+    """What is not sampled has none, and stays together."""
+    traces = carried()
+    if not traces:
+        return {"": events}
+    apart: dict[Trace, list[Event]] = defaultdict(list)
+    for one in events:
+        apart[traces.get(send_key(app, one.send), "")].append(one)
+    return apart
 
 
 def chunk_event(part: Part) -> ChunkEvent:

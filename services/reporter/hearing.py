@@ -18,8 +18,9 @@ from shared.flow.lane import Lane
 from shared.flow.order import Order
 from shared.flow.record import Part
 from shared.flow.report import own_report, settled
+from shared.flow.send import Send
 from shared.runtime.metrics import Metrics
-from shared.runtime.tracing import Step, Tracing, brought, carried, ended
+from shared.runtime.tracing import NONE, Step, Tracing, brought, carried, carrying, ended
 from shared.store.connection import Store
 from shared.taking import Source, Taking, read
 
@@ -113,8 +114,12 @@ class Hearing:
     async def _again(self, key: str) -> None:
         """Derives what is left of one send: a result was lost on the way, or the send was refused or closed."""
         send = await self.store.sends.get(key)
-        if send is None:
-            return
+        if send is not None:
+            with carrying({key: send.trace} if send.trace and self.tracing is not None else NONE):
+                await self._derive(send)
+
+    async def _derive(self, send: Send) -> None:
+        key = send.key
         if send.problems:
             await self.feedback.rejected(key, send.problems)
             return

@@ -54,6 +54,7 @@ class Purging:
             if not await self._mine():
                 return
             await self._app(app.id)
+            await self._nobodys(app.id)
 
     async def _app(self, app: str) -> None:
         cutoff = self.clock.now() - await self.store.apps.retention(app)
@@ -72,6 +73,15 @@ class Purging:
         if done:
             self.metrics.sends_purged.inc(done)
             log.info("purged", app=app, sends=done)
+
+    async def _nobodys(self, app: str) -> None:
+        """Devices that registered as their variant was removed; a variant is there before its devices are."""
+        devices_of = await self.store.devices.variants(app)
+        known = {one.id for one in await self.store.variants.all(app)}
+        for variant in devices_of:
+            if variant not in known:
+                removed = await self.store.devices.delete_variant(app, variant)
+                log.info("devices_of_no_variant_removed", app=app, variant=variant, devices=removed)
 
     async def _scheduled(self, app: str, cutoff: datetime) -> int:
         """How many were purged of those that may begin long after they were accepted."""
@@ -119,7 +129,7 @@ class Purging:
             full = of_parts(line_of(send), final, parts, self.clock.now())
         if final is None or full is None or final.state != "finished":
             return False
-        told = await self.store.interactions.of_send(send.key, send.accepted_at, final.total.delivered)
+        told = await self.store.interactions.of_send(send.key, send.since, final.total.delivered)
         if told.received or told.opened or told.dismissed or told.actions:
             full = full.model_copy(update={"interactions": told})
         await self.store.reports.keep(send.key, final, full, self.clock.now())

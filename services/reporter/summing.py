@@ -17,7 +17,7 @@ from shared.flow.report import Report, Sum, report
 from shared.full_reports import line_of, of_records
 from shared.runtime.clock import Clock
 from shared.runtime.metrics import Metrics
-from shared.runtime.tracing import NONE, Tracing, ended
+from shared.runtime.tracing import NONE, Tracing, carried, carrying, ended
 from shared.store.connection import Store
 from shared.store.errors import StoreAway
 
@@ -81,8 +81,12 @@ class Summing:
 
     async def _sum(self, key: str) -> None:
         plan = await self._plan(key)
-        if plan is None:
-            return
+        if plan is not None:
+            with carrying({key: plan.trace} if plan.trace and self.tracing is not None else NONE):
+                await self._sum_of(plan)
+
+    async def _sum_of(self, plan: Plan) -> None:
+        key = plan.key
         now, recorded = self.clock.now(), await self.store.records.sum(key)
         summed = report(plan, recorded, finished_at=now)
         if summed.state == "finished":
@@ -91,14 +95,14 @@ class Summing:
             await self.deriving.derive_unheard(key)
         if await self.store.reports.write(key, summed, now):
             self.metrics.sends_finished.inc()
-            ended(self.tracing, {key: plan.trace} if plan.trace else NONE, [key])
+            ended(self.tracing, carried(), [key])
             log.info("finished", send=key, **summed.total.model_dump(exclude={"reasons"}))
         await self.deriving.announcing.summed(key, summed.total)
         if summed.state == "finished":
             await self._tell(plan, recorded)
             self._forget(key)
         else:
-            await self._append(key, summed, now - plan.accepted_at)
+            await self._append(key, summed, now - plan.since)
 
     async def _append(self, key: str, summed: Report, age: timedelta) -> None:
         """An event for who follows the send; one that comes too soon is made by a sum later on."""

@@ -23,6 +23,17 @@ SIGNATURE: Final[Schema] = {
     },
 }
 
+TRACE: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "traceparent": {
+            "type": "string",
+            "description": "W3C Trace Context, if the send is sampled: all events of the message are of that send.",
+        },
+        "tracestate": {"type": "string", "description": "W3C Trace Context, beside `traceparent`."},
+    },
+}
+
 
 def document() -> Schema:
     """The whole document."""
@@ -48,7 +59,7 @@ def document() -> Schema:
                 "preview": _message("Asks what a device would get of a message", COMMAND[5], refs, SIGNATURE),
                 "answer": _message("What became of a command", ANSWER[0], refs),
                 "answerBundle": _message("What became of each command of a bundle", ANSWER[1], refs),
-                "events": _message("What became of chunks and sends", EVENT[0], refs),
+                "events": _message("What became of chunks and sends", EVENT[0], refs, TRACE),
             },
             "schemas": dict(sorted(schemas.items())),
             "securitySchemes": {"brokerUser": {"type": "userPassword", "description": "a user of the broker"}},

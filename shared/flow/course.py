@@ -1,4 +1,4 @@
-"""How a send went over time: what ended when, and how long after it was accepted; the sum of its records. Pure.
+"""How a send went over time: what ended when, and how long after it began; the sum of its records. Pure.
 
 A chunk's notifications count at the time of its last answer, for its record knows no more than when its answers came.
 """
@@ -45,7 +45,7 @@ def step_of(span: timedelta) -> timedelta:
     return timedelta(seconds=next(fits, STEPS[-1]))
 
 
-def course(parts: Iterable[Part], accepted_at: datetime, step: timedelta) -> Course:
+def course(parts: Iterable[Part], since: datetime, step: timedelta) -> Course:
     """The course of a send from its records; a member that comes twice counts once."""
     slots: Counter[tuple[int, Fate]] = Counter()
     delays: Counter[int] = Counter()
@@ -53,10 +53,10 @@ def course(parts: Iterable[Part], accepted_at: datetime, step: timedelta) -> Cou
     for part in {part.member: part for part in parts}.values():
         at = part.last_answer_at or part.looked_up_at
         for count in part.counts:
-            slots[max(0, (at - accepted_at) // step), count.fate] += count.n
+            slots[max(0, (at - since) // step), count.fate] += count.n
         delivered = sum(count.n for count in part.counts if count.fate is Fate.DELIVERED)
         if delivered:
-            delays[delay_bucket(at - accepted_at)] += delivered
+            delays[delay_bucket(at - since)] += delivered
             firsts.append(part.first_answer_at or at)
             lasts.append(at)
     return Course(slots, delays, min(firsts, default=None), max(lasts, default=None))

@@ -3,6 +3,7 @@
 What is counted is `Report`; this adds what follows from the same records about when and how fast.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from shared.flow.course import Bucket, Course, delay_buckets, latency_buckets, q
 from shared.flow.lane import Lane
 from shared.flow.model import Travelling
 from shared.flow.report import Outcomes, Report, State, VariantOutcomes, together
+from shared.flow.timing import measured_from
 from shared.flow.verdict import Fate
 
 
@@ -34,8 +36,8 @@ class Latency(Travelling):
     """How long it took."""
 
     accept_to_provider: Quantiles = Field(
-        description="of what was delivered: from the acceptance of the send to the answer of the provider; waits for "
-        "retries are in it, and a chunk counts with its last answer"
+        description="of what was delivered: from the acceptance of the send, or its scheduled moment, to the "
+        "answer of the provider; waits for retries are in it, and a chunk counts with its last answer"
     )
     provider: Quantiles = Field(description="of every answer: from a request to its answer; over 30 s counts as 30 s")
 
@@ -61,9 +63,11 @@ class Interactions(Travelling):
     received: int = 0
     opened: int = 0
     dismissed: int = 0
-    actions: dict[str, int] = Field(default_factory=dict, description="by the action's name")
+    actions: dict[str, int] = Field(default_factory=dict, description="by the action's name, the 100 most frequent")
     open_rate: float | None = Field(default=None, description="opened ÷ delivered")
-    seconds_to_open: Quantiles | None = Field(default=None, description="from the acceptance of the send")
+    seconds_to_open: Quantiles | None = Field(
+        default=None, description="from the acceptance of the send, or its scheduled moment"
+    )
 
 
 class FullReport(Travelling):
@@ -73,6 +77,7 @@ class FullReport(Travelling):
     state: State
     lane: Lane
     accepted_at: datetime
+    begins_at: datetime | None = Field(default=None, description="when it was to begin, if it was scheduled")
     deadline: datetime
     finished_at: datetime | None = None
     first_delivery_at: datetime | None = None
@@ -85,6 +90,11 @@ class FullReport(Travelling):
     interactions: Interactions = Interactions()
     dry_run: bool = Field(default=False, description="nobody was reached: delivered means that it would have been sent")
 
+    @property
+    def since(self) -> datetime:
+        """From when on it counts how long it took."""
+        return measured_from(self.accepted_at, self.begins_at)
+
 
 class Line(Travelling):
     """What of a send does not change over its life, as the report needs it."""
@@ -92,7 +102,13 @@ class Line(Travelling):
     id: str
     lane: Lane
     accepted_at: datetime
+    begins_at: datetime | None
     deadline: datetime
+
+    @property
+    def since(self) -> datetime:
+        """From when on it counts how long it takes."""
+        return measured_from(self.accepted_at, self.begins_at)
 
 
 def full_report(line: Line, counted: Report, latency: Sequence[int], went: Course, step: timedelta) -> FullReport:
@@ -102,6 +118,7 @@ def full_report(line: Line, counted: Report, latency: Sequence[int], went: Cours
         state=counted.state,
         lane=line.lane,
         accepted_at=line.accepted_at,
+        begins_at=line.begins_at,
         deadline=line.deadline,
         finished_at=counted.finished_at,
         first_delivery_at=went.first_delivery_at,
@@ -110,7 +127,7 @@ def full_report(line: Line, counted: Report, latency: Sequence[int], went: Cours
         platforms=by_platform(counted.variants),
         variants=counted.variants,
         latency=latency_of(went.delays, latency),
-        timeline=_timeline(line.accepted_at, went, step),
+        timeline=_timeline(line.since, went, counted, step),
         dry_run=counted.dry_run,
     )
 
@@ -137,20 +154,21 @@ def by_platform(variants: Iterable[VariantOutcomes]) -> tuple[PlatformOutcomes, 
     )
 
 
-def span_of(counted: Report, now: datetime) -> timedelta:
-    """How long a timeline has to reach: to the end of the send, or until now."""
-    accepted = counted.accepted_at or now
-    return max(timedelta(), (counted.finished_at or now) - accepted)
+def step_for(line: Line, finished_at: datetime | None, now: datetime) -> timedelta:
+    """The step of the timeline of a send, which reaches to its end, or until now."""
+    return step_of(max(timedelta(), (finished_at or now) - line.since))
 
 
-def step_for(counted: Report, now: datetime) -> timedelta:
-    """The step of the timeline of a send."""
-    return step_of(span_of(counted, now))
-
-
-def _timeline(start: datetime, went: Course, step: timedelta) -> Timeline:
+def _timeline(since: datetime, went: Course, counted: Report, step: timedelta) -> Timeline:
+    """What was called off or missed before it was planned is in no record: it ended when the send did."""
+    end = counted.finished_at
+    start = since if end is None else min(since, end)
+    ended = Counter(went.slots)
+    if end is not None:
+        unplanned = {fate: getattr(counted.total, fate) - _all(went, fate) for fate in Fate}
+        ended += Counter({((end - start) // step, fate): n for fate, n in unplanned.items()})
     slots: dict[int, dict[str, int]] = {}
-    for (slot, fate), n in sorted(went.slots.items()):
+    for (slot, fate), n in sorted(ended.items()):
         slots.setdefault(slot, {})[fate.value] = n
     seconds = step.total_seconds()
     points = tuple(
@@ -162,3 +180,7 @@ def _timeline(start: datetime, went: Course, step: timedelta) -> Timeline:
         for slot, found in sorted(slots.items())
     )
     return Timeline(step_seconds=seconds, points=points)
+
+
+def _all(went: Course, fate: Fate) -> int:
+    return sum(n for (_, one), n in went.slots.items() if one is fate)

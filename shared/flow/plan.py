@@ -16,6 +16,7 @@ from shared.flow.identity import SHARDS, member_id, slice_id
 from shared.flow.lane import Lane
 from shared.flow.model import Travelling
 from shared.flow.send import Send
+from shared.flow.timing import measured_from
 from shared.flow.verdict import Fate
 
 CHUNK_SIZE: Final = 500
@@ -60,12 +61,18 @@ class Plan(Travelling):
     app: str
     lane: Lane
     accepted_at: datetime
+    begins_at: datetime | None = Field(default=None, description="of a send that was scheduled")
     deadline: datetime
     routes: tuple[PlannedRoute, ...]
     dry_run: bool = False
     pace: float | None = Field(default=None, description="seconds between two chunks of a send that is spread")
     trace: str = Field(default="", description="of its planning, if the send is sampled")
     counted: tuple[Counted, ...] = Field(default=(), description="with no routes: what a send closed unplanned holds")
+
+    @property
+    def since(self) -> datetime:
+        """From when on it counts how long it takes."""
+        return measured_from(self.accepted_at, self.begins_at)
 
     @property
     def chunks(self) -> int:

@@ -72,7 +72,7 @@ class Part(Travelling):
     closing: bool = Field(default=False, description="closed by counting, not by delivery")
     dry_run: bool = Field(default=False, description="nobody was reached, and nothing follows from it for devices")
     lane: Lane | None = Field(default=None, description="the send's; with its acceptance, for sums over sends")
-    accepted_at: datetime | None = None
+    accepted_at: datetime | None = Field(default=None, description="or the moment of a send that was scheduled")
     receipts: Receipts | None = Field(default=None, exclude=True, description="kept beside the record, not in it")
     unused: tuple[tuple[str, str, bytes], ...] = Field(
         default=(), exclude=True, description="places under frequency caps to give back: where, the send, the device"

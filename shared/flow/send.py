@@ -17,7 +17,7 @@ from shared.flow.message import Message
 from shared.flow.model import Travelling
 from shared.flow.order import Wish
 from shared.flow.rules import Category
-from shared.flow.timing import Timed
+from shared.flow.timing import Timed, measured_from
 from shared.flow.values import Values
 
 CLOSING_GRACE: Final = timedelta(minutes=5)
@@ -192,6 +192,11 @@ class Send(Travelling):
     def id(self) -> str:
         """The id that the backend knows."""
         return self.key.split(".", 1)[1]
+
+    @property
+    def since(self) -> datetime:
+        """From when on it counts how long it takes."""
+        return measured_from(self.accepted_at, self.begins_at)
 
     @property
     def personal(self) -> bool:

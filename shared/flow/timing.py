@@ -108,6 +108,11 @@ def begins_at(request: Timed, now: datetime) -> datetime | None:
     return whole_milliseconds(moment)
 
 
+def measured_from(accepted_at: datetime, begins: datetime | None) -> datetime:
+    """From when on it counts how long a send takes: nobody waits for what is scheduled before its moment."""
+    return accepted_at if begins is None else max(accepted_at, begins)
+
+
 def deadline_of(request: Timed, begins: datetime) -> datetime:
     """The moment after which nothing of a send that begins then is delivered, in whole milliseconds."""
     if request.repeat is not None:

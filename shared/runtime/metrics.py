@@ -73,7 +73,9 @@ class Metrics:
     delivery_seconds: Annotated[
         Histogram,
         Spec(
-            "From the first acceptance to the last answer, of each record's first attempts", ("platform", "lane"), DWELL
+            "From the first acceptance, or scheduled moment, to the last answer, of each record's first attempts",
+            ("platform", "lane"),
+            DWELL,
         ),
     ]
     retries: Annotated[Counter, Spec("Notifications owed again", ("platform", "rule"))]

@@ -109,6 +109,12 @@ def brought(headers: Iterable[Mapping[str, object]]) -> dict[str, Trace]:
     return found
 
 
+def context(trace: Trace) -> dict[str, str]:
+    """A trace in the headers of W3C Trace Context itself, for whoever is not ours; nothing if there is none."""
+    parent, _, state = trace.partition(" ")
+    return {name: said for name, said in (("traceparent", parent), ("tracestate", state)) if said}
+
+
 def ended(tracing: Tracing | None, traces: Traces, sends: Iterable[str]) -> None:
     """A span without length where a sampled send has come to its end."""
     if tracing is not None and traces:

@@ -152,6 +152,10 @@ class Devices(LookUps):
         """The stored device, or None."""
         return await self._devices.find_one({"_id": device, "app": app})
 
+    async def variants(self, app: str) -> list[str]:
+        """Those that an app's devices are of. Who registered as a variant was removed is of one that is gone."""
+        return sorted(await self._devices.distinct("variant", {"app": app}))
+
     async def owned(self, app: str, variants: Iterable[str], user: str) -> list[dict[str, Any]]:
         """Every device of a user, in service or not: its id and token."""
         where = {"variant": {"$in": list(variants)}, "user": user, "app": app}

@@ -17,6 +17,8 @@ from shared.flow.course import A_DECADE, delay_buckets
 from shared.flow.full_report import Interactions, quantiles
 from shared.store.errors import only_duplicates
 
+MOST: Final = 100
+"""Actions that a report names, and things that the story of one device tells: a device may tell any number."""
 Kind = Literal["received", "opened", "dismissed", "action"]
 
 
@@ -62,14 +64,14 @@ class InteractionBook:
         return 0
 
     async def of_device(self, send: str, device: bytes) -> list[Told]:
-        """What one device told about a send, in order."""
+        """What one device told about a send, in order; the first that it told of very much."""
         key = _key(send, device)
-        found = await self._told.find({"_id": {"$gte": key, "$lt": key[:-1] + "}"}}).sort("at", 1).to_list(None)
-        return [Told(send, device, one["kind"], one["action"], one["at"]) for one in found]
+        found = self._told.find({"_id": {"$gte": key, "$lt": key[:-1] + "}"}}).sort("at", 1).limit(MOST)
+        return [Told(send, device, one["kind"], one["action"], one["at"]) async for one in found]
 
-    async def of_send(self, send: str, accepted_at: datetime, delivered: int) -> Interactions:
-        """What all devices told about a send."""
-        found = (await (await self._told.aggregate(_stages(send, accepted_at))).to_list())[0]
+    async def of_send(self, send: str, since: datetime, delivered: int) -> Interactions:
+        """What all devices told about a send; how long they took is measured from `since`."""
+        found = (await (await self._told.aggregate(_stages(send, since))).to_list())[0]
         kinds = {one["_id"]: one["n"] for one in found["kinds"]}
         delays = delay_buckets(Counter({int(one["_id"]): one["n"] for one in found["delays"]}))
         opened = kinds.get("opened", 0)
@@ -77,7 +79,7 @@ class InteractionBook:
             received=kinds.get("received", 0),
             opened=opened,
             dismissed=kinds.get("dismissed", 0),
-            actions={one["_id"]: one["n"] for one in found["actions"]},
+            actions={one["_id"]: one["n"] for one in sorted(found["actions"], key=lambda one: one["_id"])},
             open_rate=round(opened / delivered, 6) if delivered else None,
             seconds_to_open=quantiles(delays) if opened else None,
         )
@@ -91,8 +93,8 @@ class InteractionBook:
         return (await self._told.delete_many({"device": {"$in": list(devices)}})).deleted_count
 
 
-def _stages(send: str, accepted_at: datetime) -> list[dict[str, Any]]:
-    delay = {"$max": [1, {"$subtract": ["$at", accepted_at]}]}
+def _stages(send: str, since: datetime) -> list[dict[str, Any]]:
+    delay = {"$max": [1, {"$subtract": ["$at", since]}]}
     n = {"$sum": 1}
     return [
         {"$match": {"send": send}},
@@ -102,7 +104,8 @@ def _stages(send: str, accepted_at: datetime) -> list[dict[str, Any]]:
                 "actions": [
                     {"$match": {"kind": "action"}},
                     {"$group": {"_id": "$action", "n": n}},
-                    {"$sort": {"_id": 1}},
+                    {"$sort": {"n": -1, "_id": 1}},
+                    {"$limit": MOST},
                 ],
                 "delays": [
                     {"$match": {"kind": "opened"}},

@@ -1,7 +1,7 @@
 """The outbox of webhooks: what is to be told to whom; kept until it was, or was given up, then for the app to look at.
 
 {_id: webhook|event, webhook, app, event, kind, send, sequence, data: JSON, at, state: owed | done | dead, due, tries,
- last: {at, status, error, seconds}, ended_at}
+ last: {at, status, error, seconds}, ended_at, trace: of a send that is sampled}
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -39,6 +39,7 @@ class Call:
     due: datetime | None = None
     status: int | None = None
     error: str = ""
+    trace: str = ""
 
 
 class Outbox:
@@ -62,13 +63,15 @@ class Outbox:
         """Makes the indexes."""
         await self._outbox.create_indexes(list(self.INDEXES))
 
-    async def put(self, webhook: str, app: str, event: str, told: tuple[EventKind, bytes], now: datetime,
-                  send: str | None = None) -> bool:  # fmt: skip
+    async def put(  # noqa: PLR0913  # what an event consists of
+        self, webhook: str, app: str, event: str, told: tuple[EventKind, bytes], now: datetime,
+        send: str | None = None, *, trace: str = "",
+    ) -> bool:  # fmt: skip
         """Owes an event to a webhook, once; False if it was owed before. Events of one send are numbered from 1."""
         document = {
             "_id": f"{webhook}|{event}", "webhook": webhook, "app": app, "event": event, "kind": told[0],
             "send": send, "sequence": 0, "data": told[1], "at": now, "state": "owed", "due": now, "tries": 0,
-        }  # fmt: skip
+        } | ({"trace": trace} if trace else {})  # fmt: skip
         while True:
             try:
                 await self._outbox.insert_one(document | {"sequence": await self._next(webhook, send)})
@@ -151,4 +154,5 @@ def _call(found: dict[str, Any]) -> Call:
         found["_id"], found["webhook"], found["app"], found["event"], EventKind(found["kind"]), found["send"],
         found["sequence"], bytes(found["data"]), found["at"], cast("State", found["state"]), found["tries"],
         found.get("due"), last.get("status"), last.get("error", ""),
+        found.get("trace", ""),
     )  # fmt: skip

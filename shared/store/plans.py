@@ -1,10 +1,12 @@
 """Plans: inserted once before anything is published, never changed.
 
-{_id: send key, app, body: the `Plan` as JSON}
+{_id: send key, app, body: the `Plan` as JSON, closed_at: of a send that ended before it was planned}
 """
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
+from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
@@ -15,19 +17,22 @@ from shared.flow.plan import Plan
 class Plans:
     """The collection `plans`."""
 
+    INDEXES: Final = (IndexModel([("closed_at", 1)], partialFilterExpression={"closed_at": {"$exists": True}}),)
+
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._plans = database["plans"]
         self._durable = self._plans.with_options(read_concern=ReadConcern("majority"))
 
     async def ensure(self) -> None:
-        """Only `_id` is needed."""
+        """Makes the indexes."""
+        await self._plans.create_indexes(list(self.INDEXES))
 
-    async def insert(self, plan: Plan) -> Plan:
+    async def insert(self, plan: Plan, closed_at: datetime | None = None) -> Plan:
         """The plan of this send: ours, or the winner's if there was one before."""
+        closed = {"closed_at": closed_at} if closed_at is not None else {}
+        body = plan.model_dump_json(exclude_defaults=True).encode()
         try:
-            await self._plans.insert_one(
-                {"_id": plan.key, "app": plan.app, "body": plan.model_dump_json(exclude_defaults=True).encode()}
-            )
+            await self._plans.insert_one({"_id": plan.key, "app": plan.app, "body": body, **closed})
         except DuplicateKeyError:
             return await self.get(plan.key) or plan
         return plan

@@ -18,7 +18,7 @@ from shared.flow.course import Course
 from shared.flow.identity import member_id, retry_slice_id
 from shared.flow.record import Part, Record
 from shared.flow.report import Sum
-from shared.store.courses import coursed, courses
+from shared.store.courses import coursed, courses, with_course
 from shared.store.errors import Lost
 from shared.store.receipts import ReceiptBook
 from shared.store.sums import summed, sums
@@ -104,10 +104,15 @@ class Records:
         found = await (await self._durable.aggregate(sums(send))).to_list()
         return summed(found[0]["chunks"], found[0]["counts"]) if found else Sum()
 
-    async def course(self, send: str, accepted_at: datetime, step: timedelta) -> Course:
+    async def course(self, send: str, since: datetime, step: timedelta) -> Course:
         """How a send went over time, added up by the store as well."""
-        found = await (await self._durable.aggregate(courses(send, accepted_at, step))).to_list()
+        found = await (await self._durable.aggregate(courses(send, since, step))).to_list()
         return coursed(found[0]) if found else Course()
+
+    async def sum_and_course(self, send: str, since: datetime, step: timedelta) -> tuple[Sum, Course]:
+        """Both of the same records, so that they fit together while more are made."""
+        found = await (await self._durable.aggregate(with_course(sums(send), since, step))).to_list()
+        return (summed(found[0]["chunks"], found[0]["counts"]), coursed(found[0])) if found else (Sum(), Course())
 
     async def ids(self, send: str) -> list[str]:
         """The records that hold a chunk of this send."""

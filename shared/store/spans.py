@@ -3,11 +3,13 @@
 {_id: app|start, app, start, matched: [{variant, platform, n}], counts: [{variant, platform, fate, reason, n}],
  latency: {lane: [...]}, delays: {lane: [[bucket, n]]}}, and {_id: "until", until}: before it all spans are written.
 
-A span that is written again is the same, so two may do it at once. What is not written yet is summed from the records.
+A span that is written again is the same, so two may do it at once. What is not written yet is summed from the records,
+and from the plans that hold what was counted of sends which ended before they were planned.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,7 +18,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 
 from shared.flow.day import SPAN, SpanSum, span_start
-from shared.flow.report import Sum
+from shared.flow.plan import Plan
+from shared.flow.report import Sum, counted
 from shared.flow.verdict import Fate
 from shared.store.courses import DELIVERED, delay_since
 from shared.store.sums import BUCKETS, IS_FIRST
@@ -32,7 +35,9 @@ class Spans:
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._spans = database["spans"]
-        self._records = database["records"].with_options(read_concern=ReadConcern("majority"))
+        majority = ReadConcern("majority")
+        self._records = database["records"].with_options(read_concern=majority)
+        self._plans = database["plans"].with_options(read_concern=majority)
 
     async def ensure(self) -> None:
         """Makes the indexes."""
@@ -51,12 +56,24 @@ class Spans:
     async def summed(self, start: datetime, end: datetime, app: str | None = None) -> list[SpanSum]:
         """What the records of `[start, end)` add up to, by app; they must not lie in more than one day."""
         found = await (await self._records.aggregate(_stages(start, end, app), allowDiskUse=True)).to_list()
-        return _by_app(found[0], start) if found else []
+        sums = {one.app: one for one in (_by_app(found[0], start) if found else [])}
+        for plan in await self._unplanned(start, end, app):
+            one = sums.get(plan.app, SpanSum(plan.app, span_start(start), Sum()))
+            sums[plan.app] = replace(one, sum=one.sum + counted(plan))
+        return [one for _, one in sorted(sums.items())]
+
+    async def _unplanned(self, start: datetime, end: datetime, app: str | None) -> list[Plan]:
+        its = {"app": app} if app is not None else {}
+        found = self._plans.find({"closed_at": {"$gte": start, "$lt": end}, **its}, {"body": 1})
+        plans = [Plan.model_validate_json(one["body"]) async for one in found]
+        return [one for one in plans if not one.dry_run]
 
     async def next_record(self, after: datetime) -> datetime | None:
-        """When the first record at or after this moment was made."""
-        found = await self._records.find_one({"at": {"$gte": after}}, {"at": 1}, sort=[("at", 1)])
-        return found["at"] if found else None
+        """When the first record at or after this moment was made, or the first send ended without one."""
+        record = await self._records.find_one({"at": {"$gte": after}}, {"at": 1}, sort=[("at", 1)])
+        plan = await self._plans.find_one({"closed_at": {"$gte": after}}, {"closed_at": 1}, sort=[("closed_at", 1)])
+        moments = [found[name] for found, name in ((record, "at"), (plan, "closed_at")) if found is not None]
+        return min(moments, default=None)
 
     async def write(self, start: datetime, sums: Iterable[SpanSum]) -> None:
         """Writes what the span from `start` holds, and that everything before its end is written."""

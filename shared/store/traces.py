@@ -79,13 +79,22 @@ class Traces:
         """What was told to webhooks about these devices."""
         outbox = self._database["outbox"]
         async for found in outbox.find({"app": app, "kind": "device.retired"}, {"data": 1}):
-            if any(one.encode() in bytes(found["data"]) for one in devices):
-                await outbox.delete_one({"_id": found["_id"]})
+            data = bytes(found["data"])
+            if any(one.encode() in data for one in devices):
+                left = _without(json.loads(data), devices)
+                if left["devices"]:  # who stays is told of
+                    await outbox.update_one({"_id": found["_id"]}, {"$set": {"data": json.dumps(left).encode()}})
+                else:
+                    await outbox.delete_one({"_id": found["_id"]})
 
 
 def _of(app: str) -> dict[str, str]:
     """Keys that start with the app."""
     return {"$gte": f"{app}.", "$lt": f"{app}/"}
+
+
+def _without(retired: dict[str, Any], devices: list[str]) -> dict[str, Any]:
+    return retired | {"devices": [one for one in retired["devices"] if one["device"] not in devices]}
 
 
 def _swapped(devices: str, old: str, new: str) -> str:

@@ -35,10 +35,13 @@ def unmoved(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def write(file: Path, outcomes: Mapping[str, Outcome]) -> None:
-    """Those that ran; one that did not has no numbers, and has failed."""
+    """Those that ran; one that did not has no numbers, and has failed. Beside it, which metrics moved in which case."""
     file.parent.mkdir(parents=True, exist_ok=True)
     cases = [outcome.line() for outcome in outcomes.values() if outcome.result]
     file.write_text(json.dumps({"cases": cases}, indent=1) + "\n", "utf-8")
+    moved = {name: outcome.result.metrics for name, outcome in outcomes.items() if outcome.result}
+    metrics = {"moved": moved, "in_no_case": unmoved(outcomes.values())}
+    file.with_suffix(".metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
 
 
 def _listed(kills: tuple[int, ...]) -> str:

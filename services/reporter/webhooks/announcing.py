@@ -9,12 +9,13 @@ from pydantic_core import to_json
 
 from services.reporter.webhooks.subscribers import Subscribers
 from shared.flow.hygiene import Finding, dead
-from shared.flow.identity import split_send_key
+from shared.flow.identity import send_key, split_send_key
 from shared.flow.record import Part
 from shared.flow.report import Outcomes, Report
 from shared.flow.verdict import Fate
 from shared.flow.webhook import EventKind
 from shared.runtime.clock import Time
+from shared.runtime.tracing import carried
 from shared.store.connection import Store
 from shared.store.webhooks import Webhook
 
@@ -118,4 +119,5 @@ class Announcing:
         now, body = self.clock.now(), to_json(dict(data))
         event = event.replace(".", "-")  # a signature is over id, time and body with dots between
         for one in hooks:
-            await self.store.outbox.put(one.id, one.app, event, (kind, body), now, send)
+            trace = carried().get(send_key(one.app, send), "") if send is not None else ""
+            await self.store.outbox.put(one.id, one.app, event, (kind, body), now, send, trace=trace)

@@ -19,6 +19,7 @@ from shared.flow.webhook import OLD_SECRET, Payload, next_try, signature
 from shared.runtime.clock import Time
 from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics
+from shared.runtime.tracing import context
 from shared.runtime.version import VERSION
 from shared.store.connection import Store
 from shared.store.errors import StoreAway
@@ -124,7 +125,7 @@ class Dispatching:
             "webhook-id": call.event,
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature(valid, call.event, timestamp, body),
-        }
+        } | context(call.trace)
         return await self.caller.call(hook.url, headers, body)
 
     def _last(self, status: int | None, error: str, seconds: float = 0.0) -> dict[str, Any]:

@@ -25,6 +25,8 @@ class Backend:
     def __init__(self, channel: AbstractChannel) -> None:
         self.channel = channel
         self.answers: dict[str, Json] = {}
+        self.came_with: dict[str, Json] = {}
+        """The headers that each event of `feedback` came with, by its id."""
 
     async def publish(
         self, body: bytes, *, signature: str | None = None, reply: str | None = None, more: Json | None = None
@@ -65,6 +67,7 @@ class Backend:
 
         async def keep(message: aio_pika.abc.AbstractIncomingMessage) -> None:
             bundle = json.loads(message.body)
+            self.came_with |= {one["id"]: dict(message.headers) for one in bundle["events"]}
             events.extend({"kind": bundle["kind"], **one} for one in bundle["events"])
 
         await queue.consume(keep, no_ack=True)

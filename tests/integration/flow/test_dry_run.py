@@ -45,6 +45,17 @@ async def test_a_small_one_renders_each_recipients_message(scene: Scene) -> None
     assert json.loads(asked["body"])["message"]["notification"] == {"title": "Hi Ann"}
 
 
+async def test_with_all_receipts_each_device_has_one_though_nobody_was_asked(scene: Scene) -> None:
+    devices = [*await scene.devices("apns", 2, user="kim"), *await scene.devices("fcm", 2, user="kim")]
+    caps = {"caps": {"ads": {"most": 5, "per": 3600}}}
+    assert (await scene.call("PUT", f"/v1/apps/{scene.app}/rules", caps, scene.fleet.admin_key)).is_success
+    for category in ({}, {"category": "ads"}):
+        send = await scene.send({"users": ["kim"]}, dry_run=True, receipts="all", **category)
+        assert fates(await scene.finished(send)) == {"planned": 4, "delivered": 4}
+        page = (await scene.call("GET", f"/v1/sends/{send}/receipts")).json()["receipts"]
+        assert {one["device"]: one["outcome"] for one in page} == {one.id: "delivered" for one in devices}
+
+
 async def test_what_expired_before_it_was_looked_at_is_a_dry_run_too(scene: Scene) -> None:
     await scene.crowd("fcm", 3)
     report = await scene.finished(await scene.send(ttl=0.001, dry_run=True), 60)

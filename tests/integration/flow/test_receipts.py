@@ -1,13 +1,14 @@
 """One notification's story: its receipt agrees with the provider's own log, and who was left out is told why."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from shared.flow.identity import notification_id
 from tests.integration.flow.backend import Backend
 from tests.integration.flow.providers import Json
-from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, until
+from tests.integration.flow.scene import BY_BOTH_DOORS, Dev, Scene, until, utc
 
 pytestmark = [pytest.mark.anyio, BY_BOTH_DOORS]
 DOWN = {"status": 503, "reason": "UNAVAILABLE", "retry_after": "10"}
@@ -145,6 +146,35 @@ async def test_who_was_left_out_is_told_why(scene: Scene) -> None:
     assert [one["send"] for one in rest["sends"]] == [everyone]
     assert (await scene.call("GET", f"/v1/devices/{bob.id}/history")).json()["sends"] == []
     assert (await scene.call("GET", f"/v1/devices/{'0' * 24}/history")).status_code == 404
+
+
+async def test_what_was_never_planned_is_not_open_and_nobody_knows_of_whom_is_gone(scene: Scene) -> None:
+    ada, bob = [(await scene.devices("apns", user=name))[0] for name in ("ada", "bob")]
+    later, sent = (utc() + timedelta(hours=1)).isoformat(), [await scene.send(), await scene.send({"users": ["bob"]})]
+    for send in sent:
+        await scene.finished(send)
+    both = [await scene.send(send_at=later), await scene.send({"users": ["ada"]}, send_at=later)]
+    always = await scene.send(repeat={"cron": "0 9 1 1 *"})
+    for send in [*both, always]:
+        if send != always:
+            assert (await story(scene, send, ada.id))["outcome"] == "open"
+        await scene.order(send, "cancel")
+        await scene.finished(send)
+    late = (await scene.devices("apns", user="ada"))[0]
+    for send in both:
+        told = await story(scene, send, ada.id)
+        assert (told["addressed"], told["outcome"], told["told_by"]) == (True, "cancelled", "registration")
+        assert (await story(scene, send, late.id))["why"] == "registered_later"
+    assert (await story(scene, always, ada.id))["why"] == "repeated"
+    history = (await scene.call("GET", f"/v1/devices/{ada.id}/history")).json()["sends"]
+    assert [(one["send"], one["outcome"]) for one in history] == [
+        (both[1], "cancelled"), (both[0], "cancelled"), (sent[0], "delivered"),
+    ]  # fmt: skip
+    assert (await scene.call("GET", f"/v1/devices/{late.id}/history")).json()["sends"] == []
+    assert (await scene.call("DELETE", f"/v1/devices/{bob.id}")).is_success
+    for send in sent:  # it was delivered to, and nothing says so any more
+        told = await story(scene, send, bob.id)
+        assert (told["addressed"], told["why"], told["told_by"]) == (None, "unknown_device", "nothing")
 
 
 async def test_what_waits_is_open(scene: Scene) -> None:

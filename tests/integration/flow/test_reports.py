@@ -4,9 +4,10 @@ import asyncio
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ Event = tuple[int, str, Json]
 
 
 async def got(scene: Scene, path: str, key: str | None = None, accept: str = "*/*") -> Any:
-    headers = {"authorization": f"Bearer {key or scene.app_secret}", "accept": accept}
+    headers = {b"authorization": f"Bearer {key or scene.app_secret}".encode(), b"accept": accept.encode("latin-1")}
     answer = await scene.http.get(path, headers=headers)
     assert answer.is_success, answer.text
     return answer
@@ -90,6 +91,8 @@ async def test_a_small_send_has_a_full_report_too_and_sends_stand_side_by_side(s
     assert [one["id"] for one in found] == [large, small]
     assert found[1]["shares"]["delivered"] == 1
     assert found[0]["shares"]["delivered"] == pytest.approx(40 / 43, abs=1e-6)
+    table = await got(scene, f"/v1/sends:compare?ids={large},{small}", accept="text/csv;q=\xb2")
+    assert [row["send"] for row in csv.DictReader(io.StringIO(table.text, newline=""))] == [large, small]
     refused = await scene.call("GET", f"/v1/sends:compare?ids={small},nosuchsend")
     assert refused.status_code == 422
     assert "nosuchsend" in refused.json()["detail"]
@@ -100,19 +103,31 @@ async def test_an_apps_day_is_the_sum_of_its_sends_and_is_shown_to_no_other(scen
     _, one = await mixed(scene)
     await scene.devices("fcm", user="bob")
     two = await scene.run({"users": ["bob"]})
+    later = await scene.send(send_at=(utc() + timedelta(hours=1)).isoformat())
+    await scene.order(later, "cancel")
+    never = await scene.finished(later)
+    assert never["total"]["cancelled"] == never["total"]["planned"] > 0
+    (point,) = (await got(scene, f"/v1/sends/{later}/report")).json()["timeline"]["points"]
+    assert point["outcomes"] == {"cancelled": never["total"]["planned"]}
+    assert datetime.fromisoformat(point["at"]) <= utc()
     span = f"first={today - timedelta(days=1)}&last={utc().date()}"
 
     async def asked() -> Json:
         found: Json = (await got(scene, f"/v1/apps/{scene.app}/report?{span}")).json()
         return found
 
-    await until(lambda: _counted(asked, one["total"]["planned"] + two["total"]["planned"]))
+    await until(lambda: _counted(asked, sum(each["total"]["planned"] for each in (one, two, never))))
     found = await asked()
     for fate in ("planned", *FATES):
-        assert found["total"][fate] == one["total"][fate] + two["total"][fate]
+        assert found["total"][fate] == sum(each["total"][fate] for each in (one, two, never))
         assert sum(day["total"][fate] for day in found["days"]) == found["total"][fate]
     assert found["latency"]["bulk"]["accept_to_provider"]["n"] == one["total"]["delivered"]
     assert found["latency"]["now"]["accept_to_provider"]["n"] == 1
+    for part in ("days", "outcomes"):
+        table = await got(scene, f"/v1/apps/{scene.app}/report?{span}&format=csv&part={part}")
+        rows = list(csv.DictReader(io.StringIO(table.text, newline="")))
+        planned = sum(int(row["notifications"]) for row in rows if row["outcome"] == "planned")
+        assert planned == found["total"]["planned"]
     other = await scene.call("GET", "/v1/apps/another/report")
     assert other.status_code == 404
     wrong = await scene.call("GET", f"/v1/apps/{scene.app}/report?first=2030-01-02&last=2030-01-01")
@@ -161,6 +176,11 @@ async def test_a_send_is_followed_to_its_end_and_resumed_without_gap_or_repeat(s
         async with followed(scene, send) as events:
             async for one in events:
                 first.append(one)
+                full = (await got(scene, f"/v1/sends/{send}/report")).json()
+                told = Counter[str]()
+                for point in full["timeline"]["points"]:
+                    told.update(point["outcomes"])
+                assert all(told[fate] == full["total"][fate] for fate in FATES), full
                 if one[0] >= 1:
                     break
         rest = await all_of(scene, send, first[-1][0])

@@ -33,6 +33,11 @@ async def test_a_send_begins_at_its_moment_and_never_before(scene: Scene) -> Non
         assert abs(datetime.fromisoformat(shown["begins_at"]) - moment) < timedelta(milliseconds=2)
     for send in sends:
         assert fates(await scene.finished(send)) == {"planned": 3, "delivered": 3}
+        full = (await scene.call("GET", f"/v1/sends/{send}/report")).json()
+        began, last = (datetime.fromisoformat(full[name]) for name in ("begins_at", "last_delivery_at"))
+        assert abs(began - moment) < timedelta(milliseconds=2)
+        assert full["latency"]["accept_to_provider"]["p99"] <= (last - began).total_seconds() * 1.13
+        assert datetime.fromisoformat(full["timeline"]["points"][0]["at"]) >= began
     assert first_asked(scene, devices) >= moment - timedelta(milliseconds=50)
     assert scene.accepted(devices) == {2: 3}
 

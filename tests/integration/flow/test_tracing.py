@@ -8,10 +8,12 @@ import pytest
 
 from services.cli.local.fleet import Fleet
 from services.cli.local.servers import Broker
+from shared.runtime.tracing import TRACES
 from tests.integration.flow.backend import Backend, open_backend
 from tests.integration.flow.collector import Collector, Seen, running_collector
 from tests.integration.flow.conftest import SMALL_CHUNKS, running, scene_in
 from tests.integration.flow.scene import Scene, until
+from tests.integration.reporter.hooks import receiving
 
 pytestmark = pytest.mark.anyio
 SERVICES = {"carillon-ingest", "carillon-delivery", "carillon-reporter"}
@@ -196,3 +198,31 @@ async def test_what_nobody_samples_has_no_span_and_nothing_in_the_store(scene: S
     stored = await scene.store.sends.many([scene.key(send), scene.key(sampled)])
     assert stored[scene.key(send)].trace == ""
     assert caller.trace in stored[scene.key(sampled)].trace
+
+
+async def test_what_a_backend_is_told_of_a_sampled_send_goes_on_in_its_trace(scene: Scene, backend: Backend) -> None:
+    await scene.devices("apns", user="ida")
+    await scene.devices("fcm", 120, known={"script": [{"status": 400, "reason": "INVALID_ARGUMENT", "times": 1}]})
+    events, small, large = await backend.feedback(scene.app), Caller(), Caller()
+    async with receiving() as receiver:
+        hook = {"url": receiver.url, "events": ["send.finished", "send.failing"]}
+        assert (await scene.call("POST", "/v1/webhooks", hook)).is_success
+        sends = {await post(scene, {"users": ["ida"], "platforms": ["apns"]}, small): small}
+        sends[await post(scene, {"platforms": ["fcm"]}, large)] = large
+        silent = {await post(scene, {"users": ["ida"]}, None) for _ in range(3)}
+        for send in [*sends, *silent]:
+            await scene.finished(send)
+        await until(lambda: {one["send"] for one in events if one["kind"] == "send"} == {*sends, *silent})
+        await until(lambda: len({*receiver.ids}) == 6)
+    calls = [
+        (dict(headers), body["data"]["send"]) for (headers, _), body in zip(receiver.heard, receiver.told, strict=True)
+    ]
+    for headers, send in [*((backend.came_with[one["id"]], one["send"]) for one in events), *calls]:
+        if send in silent:
+            assert not {"traceparent", "tracestate", TRACES} & headers.keys()
+        else:
+            version, trace, span, flags = headers["traceparent"].split("-")
+            assert (version, trace, flags, headers["tracestate"]) == ("00", sends[send].trace, "01", STATE)
+            assert span != sends[send].span
+    assert {one["send"] for one in events if one["kind"] == "chunk"} == {*sends, *silent}
+    assert {body["type"] for body in receiver.told} == {"send.finished", "send.failing"}

@@ -13,6 +13,7 @@ from shared.flow.message import Message
 from shared.flow.record import Owed
 from shared.flow.report import fold
 from shared.flow.send import Send, SendRequest
+from shared.flow.webhook import EventKind
 from shared.runtime.clock import FixedClock
 from shared.runtime.life import Life
 from shared.store.claims import Claim
@@ -191,3 +192,27 @@ async def test_a_send_that_is_replaced_while_its_names_are_erased_stays_the_newe
     begun = await opened.sends.begin(send.key, begins)
     assert begun is not None
     assert begun[0].revision == 1
+
+
+async def test_webhooks_are_told_of_the_others_of_an_event_that_named_the_user(
+    opened: Store, clock: FixedClock
+) -> None:
+    app, hers, his = await estate(opened, clock)
+    for event, devices in (("both", (hers, his)), ("only", (hers,))):
+        data = {"variant": "v1", "devices": [{"device": one.hex(), "reason": "Unregistered"} for one in devices]}
+        told = (EventKind.DEVICE_RETIRED, json.dumps(data).encode())
+        await opened.outbox.put("hook", app, event, told, clock.now())
+    await opened.erasures.ask(app, USER, clock.now())
+    await erasing(opened, clock).round()
+    (left,) = await opened.outbox.of_webhook(app, "hook", "owed", 10)
+    assert (left.event, [one["device"] for one in json.loads(left.data)["devices"]]) == ("both", [his.hex()])
+
+
+async def test_a_device_of_a_variant_that_was_removed_meanwhile_is_erased_too(opened: Store, clock: FixedClock) -> None:
+    app, hers, his = await estate(opened, clock)
+    await opened.variants.delete(app, (await opened.variants.all(app))[0].id)
+    asked = await opened.erasures.ask(app, USER, clock.now())
+    await erasing(opened, clock).round()
+    assert ((await opened.erasures.get(app, asked.id)).state, await opened.devices.get(app, hers)) == ("done", None)
+    assert await opened.devices.get(app, his) is not None
+    assert TOKEN.encode() not in await bytes_of(opened)

@@ -23,6 +23,7 @@ from shared.runtime.clock import FixedClock
 from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics
 from shared.store.connection import Store
+from shared.store.devices import Registration
 from shared.store.interactions import Told
 
 pytestmark = pytest.mark.anyio
@@ -236,3 +237,19 @@ async def test_one_of_two_does_it(opened: Store, clock: FixedClock) -> None:
     left = await opened.sends.get(send.key)
     assert left is not None
     assert not left.purged
+
+
+async def test_devices_that_registered_as_their_variant_was_removed_go_and_no_others(
+    opened: Store, clock: FixedClock
+) -> None:
+    app = (await opened.apps.create("bells", clock.now()))[0].id
+    kept, gone = [
+        (await opened.variants.create(app, "apns", name, {}, frozenset(), clock.now())).id for name in ("a", "b")
+    ]
+    await opened.variants.delete(app, gone)
+    left = [
+        (await opened.devices.register(Registration(whose, one, "apns", one + whose, None, {}), clock.now()))[0]
+        for whose, one in ((app, kept), (app, gone), ("another", gone))
+    ]
+    await purging(opened, clock).round()
+    assert await opened.devices.known(app, left) | await opened.devices.known("another", left) == {left[0], left[2]}

@@ -60,12 +60,26 @@ def test_a_timeline_has_a_bounded_number_of_points(seconds: float) -> None:
     assert span / step_of(span) <= MOST_POINTS
 
 
+def test_the_timeline_of_a_scheduled_send_begins_at_its_moment() -> None:
+    """It waited for a week, and took 9 seconds: a point is a second, and nothing took a week."""
+    parts, asked = everything([2, 3], 5), NOW - timedelta(days=7)
+    plan = plan_with([2, 3]).model_copy(update={"accepted_at": asked, "begins_at": NOW})
+    counted = report(plan, fold(parts), finished_at=NOW + timedelta(seconds=9))
+    step = step_for(line_of(plan), counted.finished_at, NOW)
+    full = full_report(line_of(plan), counted, fold(parts).latency, course(parts, line_of(plan).since, step), step)
+    assert (full.accepted_at, full.begins_at, full.since) == (asked, NOW, NOW)
+    assert full.timeline.step_seconds == 1
+    assert NOW <= full.timeline.points[0].at < NOW + timedelta(seconds=10)
+    assert (full.latency.accept_to_provider.p99 or 0) < 10
+    assert plan.since == NOW
+
+
 @given(chunks=st.lists(st.integers(1, 5), min_size=2, max_size=2), seed=st.integers(0, 10_000))
 def test_the_full_report_says_the_same_as_the_counts(chunks: list[int], seed: int) -> None:
     plan, parts = plan_with(chunks), everything(chunks, seed)
     end = NOW + timedelta(seconds=9)
     counted = report(plan, fold(parts), finished_at=end)
-    step = step_for(counted, end)
+    step = step_for(line_of(plan), counted.finished_at, end)
     went = course(parts * 2, plan.accepted_at, step)
     full = full_report(line_of(plan), counted, fold(parts).latency, went, step)
     assert full.total == counted.total

@@ -4,8 +4,10 @@ import csv
 import io
 from datetime import timedelta
 
-from services.ingest.csv_report import outcomes_csv, timeline_csv
+from services.ingest.compared import compared
+from services.ingest.csv_report import comparison_csv, days_csv, outcomes_csv, timeline_csv
 from shared.flow.course import course
+from shared.flow.day import SpanSum, app_report
 from shared.flow.full_report import FullReport, full_report
 from shared.flow.report import fold, report
 from shared.flow.verdict import Fate
@@ -46,3 +48,25 @@ def test_a_reason_is_no_formula() -> None:
     evil = first.model_copy(update={"reasons": {"rejected": {'=1+1,"x"': first.rejected}}})
     content = outcomes_csv(full.model_copy(update={"variants": (evil, *rest)}))
     assert '\'=1+1,"x"' in [row["reason"] for row in rows(content)]
+
+
+def test_the_rows_of_days_and_of_variants_of_an_app_add_up() -> None:
+    spans = [SpanSum("app", NOW + timedelta(hours=23 * n), fold(everything([3, 4], n))) for n in range(3)]
+    report = app_report("app", NOW.date(), NOW.date() + timedelta(days=2), spans)
+    found, by_variant = rows(days_csv(report)), rows(outcomes_csv(report))
+    assert [row["day"] for row in found if row["outcome"] == "planned"] == ["2030-01-01", "2030-01-02"]
+    for outcome in ("planned", *Fate):
+        for one in (found, by_variant):
+            wanted = getattr(report.total, outcome)
+            assert sum(int(row["notifications"]) for row in one if row["outcome"] == outcome) == wanted
+
+
+def test_a_comparison_has_a_row_for_each_send_and_nothing_where_nothing_is_known() -> None:
+    full = made()
+    running = full.model_copy(update={"id": "running", "finished_at": None, "last_delivery_at": None})
+    first, second = rows(comparison_csv([compared(full), compared(running)]))
+    assert (first["send"], second["send"]) == ("send", "running")
+    assert first["delivered"] == str(full.total.delivered)
+    assert float(first["p99"]) == full.latency.accept_to_provider.p99
+    assert (second["finished_at"], second["seconds"], second["open_rate"]) == ("", "", "")
+    assert first["seconds"]
