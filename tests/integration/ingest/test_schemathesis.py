@@ -16,6 +16,7 @@ import pytest
 from pymongo import MongoClient
 
 from services.ingest.call import Endpoint
+from services.ingest.doors.ibm.described import IBM
 from services.ingest.routes import ENDPOINTS
 from services.ingest.wiring import running
 from shared.runtime.life import Life
@@ -62,6 +63,14 @@ def configured(tenant: Tenant) -> str:
             f"include-name = {json.dumps(f'{endpoint.method} {endpoint.path}')}",
             f"headers = {{ Authorization = {json.dumps(said(tenant, endpoint, keys[endpoint.access[0]]))} }}",
             *(["enabled = false"] if endpoint.lines else []),
+            "",
+        ]
+    for endpoint in IBM.endpoints:
+        lines += [
+            "[[operations]]",
+            f"include-name = {json.dumps(f'{endpoint.method} {endpoint.path}')}",
+            f"headers = {{ appSecret = {json.dumps(tenant.app_secret)} }}",
+            f'parameters = {{ "path.app" = {json.dumps(tenant.id)} }}',
             "",
         ]
     return "\n".join(lines)

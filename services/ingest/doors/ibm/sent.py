@@ -7,10 +7,11 @@ from pydantic import Field, JsonValue
 
 from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
-from services.ingest.doors.ibm.request import DeviceName, one_of
+from services.ingest.doors.ibm.request import DeviceName
 from services.ingest.doors.ibm.variables import restored
 from services.ingest.doors.ibm.variants import ids_of, targets_of
 from services.ingest.doors.ibm.wording import Camel, Page, PageInfo, Said, place, when
+from services.ingest.doors.ibm.words import one_of
 from services.ingest.orders import cancel
 from services.ingest.problems import Refused, missing
 from services.ingest.sends import the_send

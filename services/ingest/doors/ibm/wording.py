@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from pydantic import ConfigDict, Field, model_serializer
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_serializer
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from shared.flow.model import Travelling
 
@@ -30,6 +32,18 @@ class Said(Travelling):
     @model_serializer(mode="wrap")
     def _without_nothing(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         return {name: value for name, value in handler(self).items() if value is not None}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Of what is left out: it may be missing and is never null; everything else is always there."""
+        fields = {to_camel(name): field for name, field in cls.model_fields.items()}
+        said = handler({name: value for name, value in schema.items() if name != "serialization"})  # type: ignore[arg-type]
+        for name, of in said["properties"].items():
+            if fields[name].default is None:
+                of.update(next(one for one in of.pop("anyOf") if one != {"type": "null"}))
+                del of["default"]
+        said["required"] = [name for name, field in fields.items() if field.default is not None]
+        return said
 
 
 class PageInfo(Said):
