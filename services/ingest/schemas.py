@@ -30,8 +30,9 @@ class Schemas:
     def _add(self, door: Dialect) -> None:
         """The schemas of a door of others go by the door's name: others call things as we do, and mean others."""
         template = REF.replace("{model}", f"{door.prefix}{{model}}")
-        refs, found = models_json_schema(list(dict.fromkeys(_wanted(door))), ref_template=template)
-        self._refs |= refs
+        wanted = _wanted(door)
+        refs, found = models_json_schema(list(dict.fromkeys(wanted)), ref_template=template)
+        self._refs |= {one: dict(refs[one]) for one in wanted}
         self.all |= {door.prefix + name: schema for name, schema in found["$defs"].items()}
 
     def ref(self, model: type[BaseModel], mode: JsonSchemaMode) -> Schema:

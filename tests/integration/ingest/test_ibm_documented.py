@@ -97,7 +97,7 @@ class Asking:
     async def ask(self, path: str, body: object = None, headers: Headers | None = None, **more: Any) -> httpx.Response:
         """As the backend, unless headers say otherwise."""
         secret = {"appSecret": self.tenant.app_secret} if headers is None else headers
-        said = {} if body is None else {"json": body}
+        said: dict[str, Any] = {} if body is None else {"json": body}
         answer = await self.tenant.http.request(self.endpoint.method, path, headers=secret, **said, **more)
         check_answer(self.api, self.operation, answer)
         self.seen.add(str(answer.status_code))

@@ -39,7 +39,7 @@ class Said(Travelling):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Of what is left out: it may be missing and is never null; everything else is always there."""
         fields = {to_camel(name): field for name, field in cls.model_fields.items()}
-        said = handler({name: value for name, value in schema.items() if name != "serialization"})  # type: ignore[arg-type]
+        said = handler({name: value for name, value in schema.items() if name != "serialization"})
         for name, of in said["properties"].items():
             if fields[name].default is None:
                 of.update(next(one for one in of.pop("anyOf") if one != {"type": "null"}))
