@@ -1,6 +1,6 @@
 """The HTTP side as one ASGI app: finds the door of a path and the endpoint of a method."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import groupby
 
@@ -16,8 +16,10 @@ from services.ingest.call import Endpoint
 from services.ingest.doors.aerogear.manners import ROOT as AEROGEAR
 from services.ingest.doors.aerogear.manners import Manners
 from services.ingest.entrance import Entrance
-from services.ingest.problems import refused
+from services.ingest.problems import Refused, refused
 from services.ingest.routes import ENDPOINTS
+
+Refusing = Callable[[Refused], Response]
 
 
 class Door:
@@ -63,8 +65,13 @@ class Front:
         await (door if door is not None and known else self._rest)(scope, receive, send)
 
 
-def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) -> ASGIApp:
-    """The whole: the endpoints, the OpenAPI document, and the routes `beside` (health)."""
+def make_app(
+    entrance: Entrance, document: bytes, beside: Sequence[Route] = (), refusing: Mapping[str, Refusing] | None = None
+) -> ASGIApp:
+    """The whole: the endpoints, the OpenAPI document, and the routes `beside` (health, doors of others).
+
+    `refusing` is how paths that begin so are answered where there is nothing.
+    """
     # backwards, so that `…/{variant}:resume` is looked at before `…/{variant}`, which it fits as well; names come last
     ordered = sorted(ENDPOINTS, key=lambda one: one.path.replace("{", " "), reverse=True)
     by_path = groupby(ordered, key=lambda one: one.path)
@@ -80,16 +87,22 @@ def make_app(entrance: Entrance, document: bytes, beside: Sequence[Route] = ()) 
     ]
     rest = Starlette(
         routes=[*routes, Route("/openapi.json", openapi), *beside],
-        exception_handlers={HTTPException: _not_routed},
+        exception_handlers={HTTPException: _not_routed(refusing or {})},
     )
     plain = {path: door for path, door in doors.items() if "{" not in path}
     own = {path: door for path, door in plain.items() if not path.startswith(AEROGEAR)}
     return Front(own, Manners(Front(plain, rest)))
 
 
-async def _not_routed(_: Request, error: Exception) -> Response:
+def _not_routed(refusing: Mapping[str, Refusing]) -> Callable[[Request, Exception], Awaitable[Response]]:
     """No such path, or not by this method."""
-    assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for nothing else
-    status = HTTPStatus(error.status_code)
-    detail = "there is nothing at this path" if status == HTTPStatus.NOT_FOUND else status.phrase
-    return problem_response(refused(status, detail, headers=error.headers))
+
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for nothing else
+        status = HTTPStatus(error.status_code)
+        detail = "there is nothing at this path" if status == HTTPStatus.NOT_FOUND else status.phrase
+        path: str = request.scope["path"]
+        respond = next((one for root, one in refusing.items() if path.startswith(root)), problem_response)
+        return respond(refused(status, detail, headers=error.headers))
+
+    return answer

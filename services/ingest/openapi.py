@@ -7,38 +7,28 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from services.ingest.answers import JSON
 from services.ingest.call import Endpoint
-from services.ingest.described import (
-    BASIC,
-    IDEMPOTENCY,
-    KEYS,
-    MADE,
-    MEANINGS,
-    NAMED_BY,
-    PATH_PARAMETERS,
-    READY,
-    REPLAY,
-    TEXT,
-    VERSIONED,
-)
+from services.ingest.described import IDEMPOTENCY, MADE, READY, REPLAY, TEXT, VERSIONED
+from services.ingest.dialect import OWN, Dialect
+from services.ingest.doors.ibm.described import DIALECTS as IBM
 from services.ingest.form import MEDIA_TYPE as FORM
 from services.ingest.lines import MEDIA_TYPE as LINES
-from services.ingest.problems import MEDIA_TYPE, ProblemDocument
-from services.ingest.routes import ENDPOINTS
 from services.ingest.schemas import Schemas
 from services.ingest.watching import STREAM
 from shared.contract.schemas import Schema
 from shared.runtime.version import VERSION
 
-JSON: Final = "application/json"
+DIALECTS: Final = (OWN, *IBM)
 
 
 def document() -> Schema:
     """The whole document."""
-    schemas = Schemas()
+    schemas = Schemas(IBM)
     paths: dict[str, Schema] = {}
-    for endpoint in ENDPOINTS:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+    for dialect in DIALECTS:
+        for endpoint in dialect.endpoints:
+            paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(dialect, endpoint, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -49,41 +39,43 @@ def document() -> Schema:
         "paths": paths | _beside(),
         "components": {
             "schemas": schemas.all,
-            "securitySchemes": {
-                **{kind: {"type": "http", "scheme": "bearer", "description": text} for kind, text in KEYS.items()},
-                "basic": {"type": "http", "scheme": "basic", "description": BASIC},
-            },
+            "securitySchemes": {name: scheme for dialect in DIALECTS for name, scheme in dialect.schemes.items()},
         },
     }
 
 
-def _operation(endpoint: Endpoint, schemas: Schemas) -> Schema:
+def _operation(dialect: Dialect, endpoint: Endpoint, schemas: Schemas) -> Schema:
     operation: Schema = {
-        "operationId": _id(endpoint),
-        "tags": [_tag(endpoint)],
+        "operationId": _id(dialect, endpoint),
+        "tags": [_tag(dialect, endpoint)],
         "summary": endpoint.summary,
-        "security": [{kind: []} for kind in endpoint.access] + ([{"basic": []}] if endpoint.basic else []),
-        "responses": _responses(endpoint, schemas),
+        "security": [{name: []} for name in dialect.security(endpoint)],
+        "responses": _responses(dialect, endpoint, schemas),
     }
-    parameters = _path_parameters(endpoint.path) + _query_parameters(endpoint, schemas)
-    if endpoint.method == "POST" and not endpoint.lines:
+    parameters = _path_parameters(dialect, endpoint.path) + _query_parameters(endpoint, schemas)
+    if _repeatable(dialect, endpoint):
         parameters.append(IDEMPOTENCY)
     if parameters:
         operation["parameters"] = parameters
     if endpoint.request:
         schema = schemas.ref(endpoint.request, "validation")
-        content = {JSON: {"schema": schema}} | (_form(endpoint.form) if endpoint.form else {})
+        content = {dialect.takes: {"schema": schema}} | (_form(endpoint.form) if endpoint.form else {})
         operation["requestBody"] = {"required": True, "content": content}
     if endpoint.lines:
         operation["requestBody"] = {"required": True, "content": _lines(endpoint.lines, schemas)}
     return operation
 
 
-def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Schema]:
+def _repeatable(dialect: Dialect, endpoint: Endpoint) -> bool:
+    """Whether it takes an `Idempotency-Key`."""
+    return dialect.repeatable and endpoint.method == "POST" and not endpoint.lines
+
+
+def _responses(dialect: Dialect, endpoint: Endpoint, schemas: Schemas) -> dict[str, Schema]:
     responses: dict[str, Schema] = {}
     for status, model in endpoint.replies.items():
         response: Schema = {"description": status.phrase}
-        if links := _links(endpoint) if status in MADE else {}:
+        if links := _links(dialect, endpoint) if status in MADE else {}:
             response["links"] = links
         responses[str(int(status))] = response
         if model and not endpoint.only_media:
@@ -94,29 +86,29 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Schema]:
                     {} if kind == STREAM else {"type": "string"}
                 )  # each event is JSON of its own kind
                 response.setdefault("content", {})[kind] = {"schema": said}
-        headers = dict(REPLAY) if endpoint.method == "POST" and not endpoint.lines else {}
+        headers = dict(REPLAY) if _repeatable(dialect, endpoint) else {}
         if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and "secrets" not in endpoint.path:
             headers["Location"] = {"schema": {"type": "string"}}
         if headers:
             response["headers"] = headers
     if endpoint.gives_lines:
         responses["200"] = {"description": "OK", "content": _lines(endpoint.gives_lines, schemas)}
-    problem = {MEDIA_TYPE: {"schema": schemas.ref(ProblemDocument, "serialization")}}
-    for status in endpoint.refusals:
-        described = {"description": MEANINGS.get(status, status.phrase), "content": problem}
+    problem = {dialect.media_type: {"schema": schemas.ref(dialect.refusal, "serialization")}}
+    for status in dialect.refusals(endpoint):
+        described = {"description": dialect.meanings.get(status, status.phrase), "content": problem}
         responses[str(int(status))] = described | _refusal_headers(status)
     return responses
 
 
-def _links(endpoint: Endpoint) -> Schema:
+def _links(dialect: Dialect, endpoint: Endpoint) -> Schema:
     """What may be done with the thing that was made."""
     known = {name: f"$request.path.{name}" for name in _names(endpoint.path)}
     links: Schema = {}
-    for other in ENDPOINTS if endpoint.method == "POST" else ():
+    for other in dialect.endpoints if endpoint.method == "POST" else ():
         new = [name for name in _names(other.path) if name not in known]
         if len(new) == 1 and other.path.startswith(f"{endpoint.path}/{{{new[0]}}}"):
-            made = {new[0]: f"$response.body#/{NAMED_BY.get(new[0], 'id')}"}
-            links[_id(other)] = {"operationId": _id(other), "parameters": known | made}
+            made = {new[0]: f"$response.body#/{dialect.named_by.get(new[0], 'id')}"}
+            links[_id(dialect, other)] = {"operationId": _id(dialect, other), "parameters": known | made}
     return links
 
 
@@ -137,10 +129,10 @@ def _refusal_headers(status: HTTPStatus) -> Schema:
     return {"headers": {named: {"schema": {"type": "string"}}}} if named else {}
 
 
-def _path_parameters(path: str) -> list[Schema]:
+def _path_parameters(dialect: Dialect, path: str) -> list[Schema]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        | ({"description": PATH_PARAMETERS[name]} if name in PATH_PARAMETERS else {})
+        | ({"description": dialect.parameters[name]} if name in dialect.parameters else {})
         for name in _names(path)
     ]
 
@@ -150,19 +142,23 @@ def _names(path: str) -> list[str]:
     return re.findall(r"{(\w+)}", path)
 
 
-def _tag(endpoint: Endpoint) -> str:
-    return endpoint.handler.__module__.rpartition(".")[2]
+def _tag(dialect: Dialect, endpoint: Endpoint) -> str:
+    return dialect.prefix.lower() + "_" * bool(dialect.prefix) + endpoint.handler.__module__.rpartition(".")[2]
 
 
-def _id(endpoint: Endpoint) -> str:
-    return f"{_tag(endpoint)}_{endpoint.handler.__name__}"
+def _id(dialect: Dialect, endpoint: Endpoint) -> str:
+    return f"{_tag(dialect, endpoint)}_{endpoint.handler.__name__}"
 
 
 def _query_parameters(endpoint: Endpoint, schemas: Schemas) -> list[Schema]:
     if endpoint.query is None:
         return []
-    known: dict[str, Any] = schemas.of(endpoint.query, "validation")["properties"]
-    return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in known.items()]
+    known = schemas.of(endpoint.query, "validation")
+    needed = known.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in needed, "schema": schema}
+        for name, schema in known["properties"].items()
+    ]
 
 
 def _beside() -> dict[str, Schema]:

@@ -1,12 +1,12 @@
 """The JSON schemas of all that goes in and out, with each provider's settings and raw block in their place."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from services.ingest.problems import ProblemDocument
-from services.ingest.routes import ENDPOINTS
+from services.ingest.dialect import OWN, Dialect
 from shared.contract.schemas import Schema, Wanted, schemas_of
 from shared.flow.message import Message
 from shared.flow.send import SendRequest
@@ -18,17 +18,22 @@ REF: Final = "#/components/schemas/{model}"
 class Schemas:
     """Every schema by name, and how to refer to one. Pure: made from the models alone."""
 
-    def __init__(self) -> None:
-        wanted: list[Wanted] = [(ProblemDocument, "serialization")]
-        for endpoint in ENDPOINTS:
-            taken = (endpoint.request, endpoint.query, endpoint.lines, endpoint.gives_lines)
-            wanted += [(one, "validation") for one in taken if one]
-            wanted += [(one, "serialization") for one in endpoint.replies.values() if one]
-        wanted += [(provider(platform).Settings, "validation") for platform in platforms()]
+    def __init__(self, doors: Sequence[Dialect]) -> None:
+        wanted = _wanted(OWN) + [(provider(platform).Settings, "validation") for platform in platforms()]
         wanted.append((Message, "validation"))
         self._refs, self.all = schemas_of(wanted, REF)
         self._place_settings()
         self._place_sends()
+        for door in doors:
+            self._add(door)
+
+    def _add(self, door: Dialect) -> None:
+        """The schemas of a door of others go by the door's name: others call things as we do, and mean others."""
+        template = REF.replace("{model}", f"{door.prefix}{{model}}")
+        wanted = _wanted(door)
+        refs, found = models_json_schema(list(dict.fromkeys(wanted)), ref_template=template)
+        self._refs |= {one: dict(refs[one]) for one in wanted}
+        self.all |= {door.prefix + name: schema for name, schema in found["$defs"].items()}
 
     def ref(self, model: type[BaseModel], mode: JsonSchemaMode) -> Schema:
         """A reference to the schema of a model."""
@@ -50,3 +55,13 @@ class Schemas:
         new["oneOf"] = [
             {"properties": {"platform": {"const": platform}, "settings": ref}} for platform, ref in settings.items()
         ]
+
+
+def _wanted(dialect: Dialect) -> list[Wanted]:
+    """All that goes in and out at a door."""
+    wanted: list[Wanted] = [(dialect.refusal, "serialization")]
+    for endpoint in dialect.endpoints:
+        taken = (endpoint.request, endpoint.query, endpoint.lines, endpoint.gives_lines)
+        wanted += [(one, "validation") for one in taken if one]
+        wanted += [(one, "serialization") for one in endpoint.replies.values() if one]
+    return wanted

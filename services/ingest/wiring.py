@@ -16,6 +16,7 @@ from services.ingest.announce import Announcer
 from services.ingest.app import make_app
 from services.ingest.commit import open_commit
 from services.ingest.desk import Desk
+from services.ingest.doors.ibm.routes import REFUSING
 from services.ingest.doors.ibm.routes import routes as ibm_routes
 from services.ingest.entrance import Entrance
 from services.ingest.keys import Keys
@@ -87,7 +88,7 @@ async def running(settings: IngestSettings, life: Life, tracing: Tracing | None 
         health = routes(checks, metrics, draining=lambda: life.draining)
         entrance = Entrance(desk, admission, metrics, started, tracing)
         beside = [*health, *ibm_routes(desk, admission, metrics, started)]
-        app = make_app(entrance, json.dumps(document()).encode(), beside)
+        app = make_app(entrance, json.dumps(document()).encode(), beside, REFUSING)
         port = await stack.enter_async_context(serve(app, host=settings.http_host, port=settings.http_port))
         stack.push_async_callback(live.close)  # streams end by themselves, the server need not wait for them
         log.info("serving", host=settings.http_host, port=port)

@@ -134,6 +134,15 @@ class Sends:
         found = self._sends.find({"app": app, **older}, {"body": 1}).sort([("accepted_at", -1), ("_id", -1)])
         return [Send.model_validate_json(one["body"]) for one in await found.limit(limit).to_list(None)]
 
+    async def listed(self, app: str, skip: int, limit: int) -> list[Send]:
+        """The same by number, for those who page so: newest first, from this one on."""
+        found = self._sends.find({"app": app}, {"body": 1}).sort([("accepted_at", -1), ("_id", -1)]).skip(skip)
+        return [Send.model_validate_json(one["body"]) for one in await found.limit(limit).to_list(None)]
+
+    async def count(self, app: str, most: int) -> int:
+        """How many an app has; `most` if there are more."""
+        return await self._sends.count_documents({"app": app}, limit=most)
+
     async def accepted_between(
         self, after: datetime, until: datetime, limit: int
     ) -> list[tuple[datetime, Send | None]]:

@@ -148,7 +148,6 @@ async def test_an_api_key_is_exchanged_for_a_token_that_dies_with_its_secret(ten
 
 async def test_no_token_without_a_key(tenant: Tenant, other: Tenant) -> None:
     for key in (
-        "",
         "x",
         tenant.client_secret,
         f"{other.id}.{tenant.app_secret}",
@@ -159,10 +158,12 @@ async def test_no_token_without_a_key(tenant: Tenant, other: Tenant) -> None:
         answer = await token(tenant, key)
         assert (answer.status_code, answer.json()["errorCode"]) == (400, "BXNIM0415E"), key
         assert answer.json()["errorMessage"] == "Provided API key could not be found."
-    forms: list[Any] = [b"", b"grant_type=password&apikey=x", b"\xff=%ff&x", b"{}"]
+    forms: list[Any] = [b"", f"grant_type={GRANT}".encode(), b"\xff=%ff&x", b"{}"]
     for form in forms:
         refused = await tenant.http.post("/identity/token", content=form)
         assert (refused.status_code, refused.json()["errorCode"]) == (400, "BXNIM0109E"), form
+    other_grant = await tenant.http.post("/identity/token", data={"grant_type": "password", "apikey": "x"})
+    assert (other_grant.status_code, other_grant.json()["errorCode"]) == (400, "BXNIM0106E")
     large = await tenant.http.post("/identity/token", content=b"x" * 20_000)
     assert (large.status_code, large.json()["errorCode"]) == (413, "BXNIM0108E")
 
@@ -175,7 +176,10 @@ async def test_a_message_is_shown_listed_and_called_off(tenant: Tenant, other: T
     assert (one["messageId"], one["alert"], one["status"]) == (ids[0], "1", "ACCEPTED")
     listed = await tenant.http.get(path(tenant, "messages"), params={"size": "1"}, headers=headers)
     assert [line["messageId"] for line in listed.json()["messages"]] == [ids[1]]
+    assert listed.json()["pageInfo"]["totalCount"] == 2
     assert listed.json()["pageInfo"]["next"] == f"{path(tenant, 'messages')}?offset=1&size=1"
+    second = await tenant.http.get(listed.json()["pageInfo"]["next"], headers=headers)
+    assert [line["messageId"] for line in second.json()["messages"]] == [ids[0]]
     for _ in range(2):
         removed = await tenant.http.delete(path(tenant, "messages", ids[0]), headers=headers)
         assert (removed.status_code, removed.content) == (204, b"")

@@ -14,10 +14,10 @@ from services.ingest.routes import ENDPOINTS
 from shared.flow.identity import device_id
 from tests.integration.ingest import credentials
 from tests.integration.ingest.conftest import ADMIN
+from tests.integration.ingest.documented import Schema, check_answer, validator
 from tests.integration.ingest.tenant import Tenant, bearer
 
 pytestmark = pytest.mark.anyio
-Schema = dict[str, Any]
 Bodies = list[object]
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 NINE = (datetime.now(UTC) + timedelta(days=2)).replace(tzinfo=None).isoformat()
@@ -109,25 +109,6 @@ WITH: dict[str, Callable[[str], str]] = {
 }
 """What is asked with a query that an endpoint does not do without."""
 BAD: Bodies = [{}, [], 5, None, {"colour": "red"}, {"name": 5}, {"settings": {}}, {"audience": {}, "message": {}}]
-
-
-def validator(api: Schema, schema: Schema) -> Draft202012Validator:
-    return Draft202012Validator({**schema, "components": api["components"]})
-
-
-def check_answer(api: Schema, operation: Schema, answer: httpx.Response) -> None:
-    documented = operation["responses"].get(str(answer.status_code))
-    assert documented, f"{answer.status_code} is not documented: {answer.text}"
-    content = documented.get("content")
-    if not content:
-        assert answer.content == b""
-        return
-    kind = answer.headers["content-type"].partition(";")[0]
-    assert kind in content
-    if kind == "application/x-ndjson":
-        return
-    said = answer.json() if kind.endswith("json") else answer.text
-    validator(api, content[kind]["schema"]).validate(said)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import pytest
 from pymongo import MongoClient
 
 from services.ingest.call import Endpoint
+from services.ingest.doors.ibm.described import IBM
 from services.ingest.routes import ENDPOINTS
 from services.ingest.watching import STREAM
 from services.ingest.wiring import running
@@ -64,6 +65,14 @@ def configured(tenant: Tenant) -> str:
             f"headers = {{ Authorization = {json.dumps(said(tenant, endpoint, keys[endpoint.access[0]]))} }}",
             *(["enabled = false"] if endpoint.lines else []),
             *(["max-stream-events = 1", "request-timeout = 5"] if STREAM in endpoint.media else []),
+            "",
+        ]
+    for endpoint in IBM.endpoints:
+        lines += [
+            "[[operations]]",
+            f"include-name = {json.dumps(f'{endpoint.method} {endpoint.path}')}",
+            f"headers = {{ appSecret = {json.dumps(tenant.app_secret)} }}",
+            f'parameters = {{ "path.app" = {json.dumps(tenant.id)} }}',
             "",
         ]
     return "\n".join(lines)

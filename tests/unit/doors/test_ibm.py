@@ -14,7 +14,9 @@ from pydantic import ValidationError
 
 from services.ingest.doors.ibm import token
 from services.ingest.doors.ibm.mapping import placed, send_of
+from services.ingest.doors.ibm.registration import DevicePage
 from services.ingest.doors.ibm.request import PushMessage
+from services.ingest.doors.ibm.sent import MessagePage
 from services.ingest.doors.ibm.variables import NotFilled, filled
 from services.ingest.doors.ibm.wording import Page
 from shared.flow.accept import RouteTarget
@@ -187,3 +189,7 @@ def test_a_page_names_its_neighbours() -> None:
     assert (first.next, first.previous) == ("/x?offset=10&size=10", "")
     last = Page(offset=20, size=10).info("/x", 5, 25)
     assert (last.next, last.previous) == ("", "/x?offset=10&size=10")
+    of_one = DevicePage(size=1, userId="a&b", filter="platform==A").info("/x", 1, 2)
+    assert of_one.next == "/x?offset=1&size=1&userId=a%26b&filter=platform%3D%3DA", "the same question"
+    furthest = MessagePage(offset=1000, size=10).info("/x", 10, 1500)
+    assert (furthest.next, furthest.previous) == ("", "/x?offset=990&size=10"), "no further than may be asked"

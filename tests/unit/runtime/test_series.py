@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.delivery.http2.frames import ErrorCode
-from services.ingest.routes import ENDPOINTS
+from services.ingest.openapi import DIALECTS
 from shared.bus.topology import DEAD, DEAD_LETTERS, FEEDBACK, RESULTS, work_queues
 from shared.flow.lane import Lane
 from shared.flow.verdict import DelayRule, Fate
@@ -19,7 +19,7 @@ from shared.runtime.metrics import Metrics, catalogue
 from tests.unit.runtime.test_metrics_in_use import ROOT, uses
 
 APPS = 1000
-STATUSES = ["200", "201", "202", "204", "400", "401", "403", "404", "409", "413", "429", "500", "503"]
+STATUSES = ["200", "201", "202", "204", "207", "400", "401", "403", "404", "409", "413", "429", "500", "503"]
 COMMANDS = [
     "aggregate", "bulkWrite", "count", "createIndexes", "delete", "distinct", "endSessions", "explain", "find",
     "findAndModify", "getMore", "hello", "insert", "killCursors", "ping", "update",
@@ -61,7 +61,7 @@ def filled(service: str, platform: list[str]) -> Metrics:
         spec = catalogue()[name][1]
         for labels in combinations(spec.labels, known):
             touch(metrics, name, labels)
-    for endpoint in ENDPOINTS if used >= OF_HTTP else ():
+    for endpoint in (one for dialect in DIALECTS for one in dialect.endpoints) if used >= OF_HTTP else ():
         metrics.http_seconds.labels(endpoint.method, endpoint.path).observe(1)
         for status in STATUSES:
             metrics.http_requests.labels(endpoint.method, endpoint.path, status).inc()

@@ -6,9 +6,9 @@ from typing import Any
 from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
 from services.ingest.doors.ibm.registration import DeviceChange, DevicePage, Devices, NewDevice, view_of
-from services.ingest.doors.ibm.request import PLATFORMS
 from services.ingest.doors.ibm.variants import ids_of, targets_of, variant_for
 from services.ingest.doors.ibm.wording import place
+from services.ingest.doors.ibm.words import PLATFORMS
 from services.ingest.problems import Refused, field_invalid, missing
 from shared.flow.identity import device_id
 from shared.providers.registry import provider

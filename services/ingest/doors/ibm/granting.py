@@ -1,7 +1,6 @@
 """`POST /identity/token`: IBM Cloud's exchange of an API key, which is an app secret here, for a bearer token."""
 
 import asyncio
-import json
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
@@ -10,44 +9,26 @@ from urllib.parse import parse_qs
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from services.ingest.answers import JSON, NO_STORE, response_of
+from services.ingest.answers import response_of
 from services.ingest.call import Call, Endpoint, Reply
 from services.ingest.desk import Desk
 from services.ingest.doors.ibm import token
+from services.ingest.doors.ibm.iam import MISSING, NO_KEY, Exchange, Granted, NotGranted, exchange_of, iam_response
 from services.ingest.entrance import Entrance
 from services.ingest.keys import Key
 from services.ingest.problems import Refused, refused, unavailable
 from services.ingest.sends import RETRY_AFTER
-from shared.flow.model import Travelling
 
-GRANT: Final = "urn:ibm:params:oauth:grant-type:apikey"
 MOST: Final = 16 * 1024
 """Bytes of a form."""
 READ_WITHIN: Final = timedelta(seconds=30)
 NOT_FOUND: Final = "Provided API key could not be found."
-NO_KEY: Final = "BXNIM0415E"
-MISSING: Final = "BXNIM0109E"
-FAILED: Final = "BXNIM0108E"
-"""IBM Cloud's codes, as its IAM answers them."""
-
-
-class Granted(Travelling):
-    """A token, as IBM Cloud answers it."""
-
-    access_token: str
-    refresh_token: str = "not_supported"  # noqa: S105  # IBM Cloud's own word
-    token_type: str = "Bearer"  # noqa: S105  # no secret
-    expires_in: int
-    expiration: int
-    scope: str = "ibm openid"
 
 
 async def grant(desk: Desk, call: Call) -> Reply:
     """Makes a token of an API key."""
-    form: dict[str, str] = call.body
-    if form.get("grant_type") != GRANT:
-        raise refused(HTTPStatus.BAD_REQUEST, f"Property missing or empty: 'grant_type' must be {GRANT}")
-    app, secret = await _secret(desk, form.get("apikey", ""))
+    wanted: Exchange = call.body
+    app, secret = await _secret(desk, wanted.apikey)
     now = desk.now()
     made = token.grant(app, secret, now)
     life = made.expires - int(now.timestamp())
@@ -60,19 +41,11 @@ class TokenEntrance(Entrance):
     async def _handled(self, endpoint: Endpoint, request: Request) -> Response:
         if not self._started:
             raise unavailable("starting: store or broker are not ready yet", RETRY_AFTER)
-        call = Call(Key("client"), {}, await _form(request))
+        call = Call(Key("client"), {}, exchange_of(await _form(request)))
         return response_of(await endpoint.handler(self._desk, call))
 
     def _refusal(self, refusal: Refused) -> Response:
-        detail, status = refusal.document.detail, HTTPStatus(refusal.document.status)
-        by_text = NO_KEY if detail == NOT_FOUND else MISSING
-        code = by_text if status is HTTPStatus.BAD_REQUEST else FAILED
-        said = json.dumps({"errorCode": code, "errorMessage": detail, "context": {}})
-        response = Response(said, status, media_type=JSON)
-        response.raw_headers += NO_STORE
-        for name, value in refusal.headers.items():
-            response.headers[name] = value
-        return response
+        return iam_response(refusal)
 
 
 async def _secret(desk: Desk, told: str) -> tuple[str, str]:
@@ -81,7 +54,7 @@ async def _secret(desk: Desk, told: str) -> tuple[str, str]:
     secret = rest if dot else told
     found = await desk.store.apps.verify(secret)
     if found is None or found[1] != "app" or (dot and app != found[0]):
-        raise refused(HTTPStatus.BAD_REQUEST, NOT_FOUND)
+        raise NotGranted(NO_KEY, NOT_FOUND)
     return found[0], secret
 
 
@@ -100,5 +73,5 @@ async def _form(request: Request) -> dict[str, str]:
     except ClientDisconnect:
         raise refused(HTTPStatus.BAD_REQUEST, "the connection ended inside the body") from None
     except ValueError:
-        raise refused(HTTPStatus.BAD_REQUEST, "the body is no form") from None
+        raise NotGranted(MISSING, "Property missing or empty.", "The body is no form.") from None
     return {name: values[0] for name, values in fields.items()}

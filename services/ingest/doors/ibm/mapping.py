@@ -7,8 +7,9 @@ from pydantic import ValidationError
 
 from services.ingest.doors.ibm.android import fcm_block
 from services.ingest.doors.ibm.apple import apns_block
-from services.ingest.doors.ibm.request import PLATFORMS, PushMessage, Settings, Target
+from services.ingest.doors.ibm.request import PushMessage, Settings, Target
 from services.ingest.doors.ibm.variables import NotFilled, filled
+from services.ingest.doors.ibm.words import PLATFORMS
 from shared.flow.accept import RouteTarget
 from shared.flow.audience import Audience, Tags
 from shared.flow.message import Message

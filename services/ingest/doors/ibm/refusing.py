@@ -1,9 +1,9 @@
 """Refusals in IBM's words: `message`, `code` and `docUrl`, beside the members of a problem document."""
 
-import json
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
+from pydantic import Field
 from starlette.responses import Response
 
 from services.ingest.answers import JSON, NO_STORE
@@ -39,6 +39,14 @@ _UNKNOWN: Final = "Extra inputs are not permitted"
 _REQUIRED: Final = "Field required"
 
 
+class Refusal(ProblemDocument):
+    """Why a request was refused: IBM's members, and those of a problem document with the place of each fault."""
+
+    message: str
+    code: str = Field(description="IBM's code")
+    doc_url: str = Field(serialization_alias="docUrl")
+
+
 class Coded(Refused):
     """Refused with a code that does not follow from the status."""
 
@@ -55,9 +63,10 @@ def refusal_response(refusal: Refused) -> Response:
     if status is HTTPStatus.UNPROCESSABLE_ENTITY:
         status = HTTPStatus.BAD_REQUEST
     code = refusal.code if isinstance(refusal, Coded) else _code(document)
-    said: dict[str, Any] = {"message": document.detail, "code": code, "docUrl": f"{DOCUMENTED}{code}"}
-    said |= document.model_dump(mode="json", exclude_defaults=True) | {"title": status.phrase, "status": status.value}
-    response = Response(json.dumps(said, ensure_ascii=False), status, media_type=JSON)
+    theirs = {"message": document.detail, "code": code, "doc_url": f"{DOCUMENTED}{code}"}
+    said = Refusal(**document.model_dump(exclude={"title", "status"}), title=status.phrase, status=status, **theirs)
+    body = said.model_dump_json(by_alias=True, exclude_defaults=True)
+    response = Response(body, status, media_type=JSON)
     response.raw_headers += NO_STORE
     for name, value in refusal.headers.items():
         response.headers[name] = value

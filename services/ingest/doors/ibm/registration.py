@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints
 
-from services.ingest.doors.ibm.request import PLATFORMS, DeviceName, checked_platform, refused
+from services.ingest.doors.ibm.request import DeviceName
 from services.ingest.doors.ibm.wording import CREATED_MODE, NOBODY, Camel, Page, PageInfo, Said, place, when
+from services.ingest.doors.ibm.words import PLATFORMS, Platform, refused
 from services.ingest.profile import ATTRIBUTES, Attribute, AttributeName, DeviceToken
 
 _LETTERS: Final = {platform: letter for letter, platform in PLATFORMS.items()}
 UserName = Annotated[str, StringConstraints(max_length=254)]
-Platform = Annotated[str, AfterValidator(checked_platform)]
 
 
 class DeviceChange(Camel):

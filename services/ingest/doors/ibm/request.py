@@ -1,49 +1,18 @@
 """A message as IBM's REST API takes it: every documented field; what cannot be done here is refused by name."""
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, RootModel, StringConstraints, model_validator
+from pydantic import Field, JsonValue, RootModel, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.ingest.doors.ibm.wording import Camel
+from services.ingest.doors.ibm.words import NO_WEB, Platform, one_of, refused
 from shared.flow.audience import NAMED_MAX, Tag, User
 from shared.providers.fcm.android import MAX_TTL
 
 MOST: Final = 1000
 """Messages in one request."""
-NO_WEB: Final = "there is no web push here: nothing reaches browsers"
 _CHANNELS: Final = "channels are not kept here: make them in the app"
-PLATFORMS: Final = {"A": "apns", "G": "fcm"}
-_ELSEWHERE: Final = ("WEB_CHROME", "WEB_FIREFOX", "WEB_SAFARI", "APPEXT_CHROME", "W")
-
-
-def refused(why: str) -> AfterValidator:
-    def check(value: Any) -> Any:
-        if value is None:
-            return value
-        raise PydanticCustomError("not_here", "{why}", {"why": why})
-
-    return AfterValidator(check)
-
-
-def one_of(*words: str) -> AfterValidator:
-    """One of these, in whatever case: IBM's clients write both, and the app gets it as it was written."""
-
-    def check(value: str) -> str:
-        if value.upper() in words:
-            return value
-        raise PydanticCustomError("one_of", "one of {words}", {"words": ", ".join(words)})
-
-    return AfterValidator(check)
-
-
-def checked_platform(value: str) -> str:
-    if value in PLATFORMS:
-        return value
-    why = NO_WEB if value in _ELSEWHERE else "A (Apple) or G (Google)"
-    raise PydanticCustomError("platform", "{why}", {"why": why})
-
-
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Texts = tuple[str, ...]
 Payload = dict[str, JsonValue]
@@ -164,7 +133,7 @@ class Target(Camel):
 
     device_ids: Annotated[tuple[DeviceName, ...], Field(max_length=NAMED_MAX)] | None = None
     user_ids: Annotated[tuple[User, ...], Field(max_length=NAMED_MAX)] | None = None
-    platforms: tuple[Annotated[str, AfterValidator(checked_platform)], ...] | None = None
+    platforms: tuple[Platform, ...] | None = None
     tag_names: Annotated[tuple[Tag, ...], Field(max_length=100)] | None = None
 
 

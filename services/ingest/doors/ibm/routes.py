@@ -1,4 +1,4 @@
-"""Every endpoint of this door, as data. They stand in no OpenAPI document of ours: the contract is IBM's."""
+"""Every endpoint of this door, as data; see `services/ingest/routes.py`."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -13,14 +13,16 @@ from services.ingest.call import LARGE_BODY, Endpoint
 from services.ingest.desk import Desk
 from services.ingest.doors.ibm import devices, messages, senders, sent, subscriptions, tags
 from services.ingest.doors.ibm.entrance import IbmEntrance
-from services.ingest.doors.ibm.granting import Granted, TokenEntrance, grant
+from services.ingest.doors.ibm.granting import TokenEntrance, grant
+from services.ingest.doors.ibm.iam import Exchange, Granted, iam_response
+from services.ingest.doors.ibm.refusing import refusal_response
 from services.ingest.doors.ibm.registration import DeviceChange, DevicePage, Devices, DeviceView, NewDevice
 from services.ingest.doors.ibm.request import PushMessage, PushMessages
 from services.ingest.doors.ibm.subscribing import (
     Action,
     Named,
     Several,
-    Subscribed,
+    SeveralDone,
     Subscription,
     SubscriptionPage,
     Subscriptions,
@@ -90,7 +92,7 @@ DEVICES: Final = (
 SUBSCRIPTIONS: Final = (
     Endpoint(
         "POST", f"{ROOT}/subscriptions", subscriptions.post, APP, "Subscribe a device to tags, or unsubscribe it",
-        {HTTPStatus.CREATED: Subscription, HTTPStatus.MULTI_STATUS: Subscribed},
+        {HTTPStatus.CREATED: Subscription, HTTPStatus.MULTI_STATUS: SeveralDone},
         request=Several, query=Action,
     ),
     Endpoint(
@@ -118,26 +120,30 @@ TAGS: Final = (
     ),
     Endpoint("GET", f"{ROOT}/tags", tags.show_all, APP, "List the tags", {HTTPStatus.OK: tags.TagList}, query=Page),
     Endpoint(
-        "GET", f"{ROOT}/tags/{{tag:path}}", tags.show, APP, "Show a tag", {HTTPStatus.OK: tags.TagView}
+        "GET", f"{ROOT}/tags/{{tag}}", tags.show, APP, "Show a tag", {HTTPStatus.OK: tags.TagView}
     ),
     Endpoint(
-        "PUT", f"{ROOT}/tags/{{tag:path}}", tags.change, BACKEND, "Describe a tag anew",
+        "PUT", f"{ROOT}/tags/{{tag}}", tags.change, BACKEND, "Describe a tag anew",
         {HTTPStatus.OK: tags.TagView}, request=tags.TagChange,
     ),
     Endpoint(
-        "DELETE", f"{ROOT}/tags/{{tag:path}}", tags.remove, BACKEND, "Offer a tag no longer",
+        "DELETE", f"{ROOT}/tags/{{tag}}", tags.remove, BACKEND, "Offer a tag no longer",
         {HTTPStatus.NO_CONTENT: None},
     ),
 )  # fmt: skip
 ENDPOINTS: Final = (*MESSAGES, *DEVICES, *SUBSCRIPTIONS, *TAGS)
+EXCHANGE: Final = Endpoint(
+    "POST", TOKEN, grant, (), "Exchange an API key for a token", {HTTPStatus.OK: Granted}, request=Exchange
+)
+REFUSING: Final = {"/imfpush/": refusal_response, TOKEN: iam_response}
+"""How paths below these are refused where there is no endpoint."""
 
 
 def routes(desk: Desk, admission: Admission, metrics: Metrics, started: Started) -> Sequence[Route]:
     """The door, to stand beside our own endpoints."""
     inside = IbmEntrance(desk, admission, metrics, started, desk.tracing)
     by_path = groupby(sorted(ENDPOINTS, key=lambda one: one.path), key=lambda one: one.path)
-    tokens = Door(
-        TokenEntrance(desk, admission, metrics, started),
-        [Endpoint("POST", TOKEN, grant, (), "Exchange an API key for a token", {HTTPStatus.OK: Granted})],
-    )
-    return [Route(TOKEN, tokens), *(Route(path, Door(inside, list(endpoints))) for path, endpoints in by_path)]
+    tokens = Door(TokenEntrance(desk, admission, metrics, started), [EXCHANGE])
+    # a tag may be called as its app likes, with a slash in its name
+    doors = {path.replace("{tag}", "{tag:path}"): Door(inside, list(endpoints)) for path, endpoints in by_path}
+    return [Route(TOKEN, tokens), *(Route(path, door) for path, door in doors.items())]

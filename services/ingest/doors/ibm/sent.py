@@ -1,16 +1,17 @@
 """Messages that were sent: shown, listed, called off; and what devices tell of them."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, JsonValue
 
 from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
-from services.ingest.doors.ibm.request import DeviceName, one_of
+from services.ingest.doors.ibm.request import DeviceName
 from services.ingest.doors.ibm.variables import restored
 from services.ingest.doors.ibm.variants import ids_of, targets_of
-from services.ingest.doors.ibm.wording import Camel, Page, PageInfo, Said, place, when
+from services.ingest.doors.ibm.wording import LARGEST, Camel, Page, PageInfo, Said, place, when
+from services.ingest.doors.ibm.words import one_of
 from services.ingest.orders import cancel
 from services.ingest.problems import Refused, missing
 from services.ingest.sends import the_send
@@ -18,7 +19,7 @@ from shared.flow.message import Message
 from shared.flow.send import Send
 from shared.store.interactions import Kind, Told
 
-_TOLD: dict[str, Kind] = {"OPEN": "opened", "SEEN": "received"}
+_TOLD: Final[dict[str, Kind]] = {"OPEN": "opened", "SEEN": "received"}
 
 
 class Line(Said):
@@ -47,7 +48,8 @@ class View(Line):
 class MessagePage(Page):
     """Which part of the messages is asked for."""
 
-    offset: int = Field(default=0, ge=0, le=1000)
+    FURTHEST: ClassVar[int] = 1000
+    offset: int = Field(default=0, ge=0, le=FURTHEST)
 
 
 class DeviceStatus(Camel):
@@ -78,9 +80,9 @@ async def show(desk: Desk, call: Call) -> Reply:
 async def show_all(desk: Desk, call: Call) -> Reply:
     """A page of messages."""
     page: MessagePage = call.query
-    found = await desk.store.sends.latest(call.app, page.offset + page.size + 1)
-    lines = tuple(map(_line, found[page.offset : page.offset + page.size]))
-    info = page.info(place(call.app, "messages"), len(lines), len(found))
+    lines = tuple(map(_line, await desk.store.sends.listed(call.app, page.offset, page.size)))
+    total = await desk.store.sends.count(call.app, page.FURTHEST + LARGEST)  # no more can be paged to
+    info = page.info(place(call.app, "messages"), len(lines), total)
     return Reply(HTTPStatus.OK, Messages(messages=lines, page_info=info))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.ingest.doors.ibm.refusing import MISSING
@@ -16,6 +16,8 @@ MOST: Final = 100
 
 class Several(Camel):
     """What is posted to `/subscriptions`: one tag, or several."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["tagName"]}, {"required": ["tagNames"]}]})
 
     device_id: DeviceName
     tag_name: Tag | None = None
@@ -98,3 +100,7 @@ class Unsubscribed(Said):
     tags_not_found: NotFound
     subscription_not_exists: tuple[Found, ...]
     unsubscribed: tuple[Found, ...]
+
+
+class SeveralDone(RootModel[Subscribed | Unsubscribed]):
+    """What became of each of several tags."""

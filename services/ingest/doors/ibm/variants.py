@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.ingest.call import Call
 from services.ingest.desk import Desk
-from services.ingest.doors.ibm.request import PLATFORMS
+from services.ingest.doors.ibm.words import PLATFORMS
 from services.ingest.problems import field_invalid, missing
 from shared.flow.accept import RouteTarget
 from shared.flow.identity import DEVICE_ID, device_id
