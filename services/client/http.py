@@ -1,88 +1,88 @@
-"""The API over HTTP, with `await`: asks, each repeated under one key until there is an answer.
+"""The API over HTTP, with `await`: a backend sends, asks first, and orders what becomes of a send.
 
 A client lives as long as its `with` block and closes what it opened. It may be shared by any number of tasks.
 """
 
 import asyncio
-import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
-
-import httpx
+from typing import Any, Final, Literal, Unpack, overload
 
 from services.client import asks
-from services.client.asks import Ask
-from services.client.errors import TryLater, Unreachable
-from services.client.models import Accepted, Device, Outcome, Status
+from services.client.composing import Options, new_key, preview_of, request_of
+from services.client.models import Accepted, Outcome, Status, Valid
+from services.client.outcomes import AsyncOutcomes
+from services.client.stock import AsyncStock
 from shared.flow.audience import Audience
+from shared.flow.estimate import EstimateView
 from shared.flow.message import Message
 from shared.flow.order import Wish
-from shared.flow.send import SendRequest
+from shared.flow.preview import PreviewView
+from shared.flow.send import SendRequest, TemplateRef
 
-PATIENCE: Final = timedelta(seconds=30)
-TRIES: Final = 4
 LOOK_AGAIN: Final = timedelta(seconds=0.5)
-LEAST_PAUSE: Final = 0.2
-"""Seconds, doubled with every try."""
-
-T = TypeVar("T")
 
 
-def new_key() -> str:
-    return uuid.uuid4().hex
-
-
-def pause(error: TryLater | Unreachable, tries: int) -> float:
-    """How long to wait before the next try, in seconds."""
-    asked = error.after.total_seconds() if isinstance(error, TryLater) else 0.0
-    return max(asked, LEAST_PAUSE * 2.0**tries)
-
-
-class AsyncClient:
+class AsyncClient(AsyncOutcomes, AsyncStock):
     """An app's backend, by its secret. Every call raises `Refused`, `TryLater` or `Unreachable`."""
 
-    def __init__(self, url: str, secret: str, *, timeout: timedelta = PATIENCE, tries: int = TRIES) -> None:
-        headers = {"authorization": f"Bearer {secret}"}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout.total_seconds())
-        self._tries = tries
-
+    @overload
     async def send(
-        self, audience: Audience, message: Message | None = None, *, key: str | None = None, **rest: Any
-    ) -> Accepted:
+        self, audience: Audience, message: Message | None = None, *, validate_only: Literal[True],
+        key: str | None = None, **rest: Unpack[Options],
+    ) -> Valid: ...  # fmt: skip
+    @overload
+    async def send(
+        self, audience: Audience, message: Message | None = None, *, key: str | None = None, **rest: Unpack[Options]
+    ) -> Accepted: ...
+    async def send(
+        self, audience: Audience, message: Message | None = None, *, validate_only: bool = False,
+        key: str | None = None, **rest: Unpack[Options],
+    ) -> Accepted | Valid:  # fmt: skip
         """Sends a message, or the `template` in `rest`, which are the other fields of `SendRequest`.
 
-        Repeated with the same key it is one send.
+        Repeated with the same key it is one send. With `validate_only` it is `validate`.
         """
-        return await self.ask(asks.send(asks.request_of(audience, message, rest), key or new_key()))
+        if validate_only:
+            return await self.validate(audience, message, **rest)
+        return await self.ask(asks.send(request_of(audience, message, rest), key or new_key()))
 
     async def send_many(self, requests: Sequence[SendRequest], *, key: str | None = None) -> list[Outcome]:
-        """Up to 1,000 sends that have nothing to do with each other; their outcomes in the same order."""
+        """From 1 to 1,000 sends that have nothing to do with each other; their outcomes in the same order."""
         return await self.ask(asks.batch(requests, key or new_key()))
 
-    async def validate(self, audience: Audience, message: Message | None = None, **rest: Any) -> None:
-        """Returns if such a send would be accepted."""
-        await self.ask(asks.validate(asks.request_of(audience, message, rest)))
+    async def validate(self, audience: Audience, message: Message | None = None, **rest: Unpack[Options]) -> Valid:
+        """Returns if such a send would be accepted, and says what it would go to. Nothing is stored."""
+        return await self.ask(asks.validate(request_of(audience, message, rest)))
 
-    async def status(self, send: str) -> Status:
-        """What has become of a send by now."""
-        return await self.ask(asks.status(send))
+    async def estimate(self, audience: Audience) -> EstimateView:
+        """About how many devices an audience has now, by platform and variant. Nothing is sent."""
+        return await self.ask(asks.estimate(audience))
 
-    async def cancel(self, send: str) -> Status:
-        """Calls a send off; how it stands then. May be repeated."""
-        return await self.ask(asks.order(send, Wish.CANCEL))
+    async def preview(
+        self, device: str, message: Message | None = None, *, template: TemplateRef | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> PreviewView:  # fmt: skip
+        """What the provider would be sent for a device, of a message or a stored template. Nothing is sent.
 
-    async def pause(self, send: str) -> Status:
-        """Makes a send wait. May be repeated."""
-        return await self.ask(asks.order(send, Wish.PAUSE))
+        `values`: as a send would give them for the device's user.
+        """
+        return await self.ask(asks.preview(preview_of(device, message, template, values)))
 
-    async def resume(self, send: str) -> Status:
-        """Lets it go on. May be repeated."""
-        return await self.ask(asks.order(send, Wish.RESUME))
+    async def cancel(self, send: str, *, key: str | None = None) -> Status:
+        """Calls a send off for good, also half-way; how it stands then. May be repeated."""
+        return await self.ask(asks.order(send, Wish.CANCEL, key))
+
+    async def pause(self, send: str, *, key: str | None = None) -> Status:
+        """Makes a send wait. Repeated with the same key it is one order, whatever was ordered in between."""
+        return await self.ask(asks.order(send, Wish.PAUSE, key or new_key()))
+
+    async def resume(self, send: str, *, key: str | None = None) -> Status:
+        """Lets it go on. Repeated with the same key it is one order, as `pause` is."""
+        return await self.ask(asks.order(send, Wish.RESUME, key or new_key()))
 
     async def replace(self, send: str, request: SendRequest) -> Status:
-        """Another message, audience or time for a scheduled send that has not begun."""
+        """Another message, audience or time for a scheduled send that has not begun; how it stands then."""
         return await self.ask(asks.replace(send, request))
 
     async def finished(self, send: str, *, every: timedelta = LOOK_AGAIN) -> Status:
@@ -90,49 +90,3 @@ class AsyncClient:
         while not (found := await self.status(send)).ended:  # noqa: ASYNC110  # it ends in another process
             await asyncio.sleep(every.total_seconds())
         return found
-
-    async def register(self, variant: str, token: str, *, key: str | None = None, **said: Any) -> Device:
-        """Registers a device, or registers it again; `said` are user, tags, attributes, locale, zone, installation."""
-        return await self.ask(asks.register({"variant": variant, "token": token, **said}, key or new_key()))
-
-    async def change(self, device: str, **said: Any) -> None:
-        """Changes what is known of a device; what is not named stays."""
-        await self.ask(asks.change(device, said))
-
-    async def remove(self, device: str) -> None:
-        """Removes a device."""
-        await self.ask(asks.remove(device))
-
-    async def ask(self, ask: Ask[T]) -> T:
-        """One request; what may be repeated is, while there is no answer or a later one is asked for."""
-        tries = 0
-        while True:
-            try:
-                return await self._once(ask)
-            except (TryLater, Unreachable) as error:
-                tries += 1
-                if tries >= self._tries or not ask.repeatable:
-                    raise
-                await asyncio.sleep(pause(error, tries))
-
-    async def _once(self, ask: Ask[T]) -> T:
-        try:
-            answer = await self._http.request(ask.method, ask.path, json=ask.body, headers=headers_of(ask))
-        except httpx.TransportError as error:
-            raise Unreachable(str(error) or type(error).__name__) from error
-        return asks.answered(ask, answer.status_code, answer.content, answer.headers.get("retry-after"))
-
-    async def __aenter__(self) -> Self:
-        """Ready for use."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes its connections."""
-        await self._http.aclose()
-
-
-def headers_of(ask: Ask[T]) -> dict[str, str]:
-    """Its key, if it has one."""
-    return {} if ask.key is None else {"idempotency-key": ask.key}

@@ -88,8 +88,8 @@ async def test_over_amqp_with_await_also_after_the_connection_broke(scene: Scene
         assert [one.id for one in answers[:20]] == [id_ for id_, _ in many]
         assert [one.state for one in answers] == ["accepted"] * 20 + ["rejected"]
         assert answers[-1].errors[0].pointer == "/ttl"
-        assert carillon._connection is not None
-        await carillon._connection.close()
+        assert carillon._exchange._link is not None
+        await carillon._exchange._link.connection.close()
         assert (await carillon.send(ADA, DING)).state == "accepted"
     assert fates(await scene.finished(key)) == {"planned": 1, "delivered": 1}
     assert scene.asked([dev])
