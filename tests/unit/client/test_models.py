@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from services.client import AsyncClient, AsyncCommands, Client, Commands, models, outcome_models
 from services.client.ask import reader
-from services.ingest import batch, devices, explaining, receipts, reporting, sends, templates
+from services.ingest import batch, compared, devices, explaining, receipts, sends, templates
 
 SAME: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (models.Accepted, sends.SendAccepted),
@@ -20,8 +20,8 @@ SAME: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (models.TemplateLine, templates.TemplateLine),
     (models.Templates, templates.TemplateList),
     (outcome_models.Template, templates.TemplateView),
-    (outcome_models.Compared, reporting.Compared),
-    (outcome_models.Comparison, reporting.Comparison),
+    (outcome_models.Compared, compared.Compared),
+    (outcome_models.Comparison, compared.Comparison),
     (outcome_models.Receipts, receipts.ReceiptPage),
     (outcome_models.Interaction, explaining.Interaction),
     (outcome_models.Story, explaining.Explanation),
