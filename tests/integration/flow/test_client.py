@@ -76,6 +76,15 @@ async def test_over_http_without_await(scene: Scene) -> None:
     assert scene.asked([dev])
 
 
+async def test_over_http_without_await_from_several_threads(scene: Scene) -> None:
+    await scene.devices("apns", 1, user="ada")
+    with Client(scene.fleet.api, scene.app_secret) as carillon:
+        answers = await asyncio.gather(*(asyncio.to_thread(carillon.send, ADA, DING) for _ in range(10)))
+        ended = await asyncio.gather(*(asyncio.to_thread(carillon.finished, one.id, within=MINUTE) for one in answers))
+    assert len({one.id for one in ended}) == 10
+    assert [one.report.total.delivered for one in ended] == [1] * 10
+
+
 async def test_over_amqp_with_await_also_after_the_connection_broke(scene: Scene) -> None:
     (dev,) = await scene.devices("apns", 1, user="ada")
     async with AsyncCommands(scene.fleet.site.amqp_url, scene.app_secret) as carillon:

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import aio_pika
 import pytest
 
-from services.client import Audience, Filter, Message, Refused, SendRequest, Tags, TemplateRef
+from services.client import AsyncCommands, Audience, Filter, Message, NoAnswer, Refused, SendRequest, Tags, TemplateRef
+from shared.bus.topology import COMMANDS
 from tests.integration.flow.clients import OVER_AMQP, OVER_HTTP, Calling, calling
-from tests.integration.flow.scene import Scene, fates, utc
+from tests.integration.flow.scene import Scene, fates, until, utc
 
 pytestmark = pytest.mark.anyio
 ADA = Audience(users=("ada",))
@@ -128,3 +130,35 @@ async def test_a_send_is_refused_by_field_or_would_be_taken_or_is(scene: Scene, 
     assert (sent.state, sent.begins_at) == ("accepted", None)
     report = await scene.finished(sent.id)
     assert (report["dry_run"], fates(report)) == (True, {"planned": 1, "delivered": 1})
+
+
+async def test_an_order_of_which_nothing_is_heard_is_carried_out_when_somebody_is_there_again(frail: Scene) -> None:
+    """And said again with the key that the error has, it was carried out once."""
+    planner, url = frail.fleet.processes["planner"], frail.fleet.site.amqp_url
+    async with AsyncCommands(url, frail.app_secret) as carillon:
+        send = (await carillon.send(ADA, DING, send_at=utc() + timedelta(hours=1))).id
+        await asyncio.to_thread(planner.stop)
+        order = asyncio.create_task(carillon.pause(send))
+        async with await aio_pika.connect(url) as connection:
+            channel = await connection.channel()
+
+            async def is_said() -> bool:
+                queue = await channel.declare_queue(COMMANDS, passive=True)
+                return bool(queue.declaration_result.message_count)
+
+            await until(is_said)
+    with pytest.raises(NoAnswer, match="may have been carried out, or may still be") as unheard:
+        await order
+    assert (await frail.status(send))["order"] is None
+    await asyncio.to_thread(planner.start)
+
+    async def is_paused() -> bool:
+        return bool((await frail.status(send))["order"] == "paused")
+
+    await until(is_paused)
+    async with AsyncCommands(url, frail.app_secret) as carillon:
+        await carillon.resume(send)
+        again = await carillon.pause(send, key=unheard.value.key)
+        assert (again.state, again.duplicate) == ("paused", True)
+        assert (await frail.status(send))["order"] is None
+        await carillon.cancel(send)
