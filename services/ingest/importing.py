@@ -21,8 +21,10 @@ from shared.roster import Roster
 from shared.store.bulk import Line
 from shared.store.devices import Registration
 
-AT_ONCE: Final = 1000
-"""Lines that are written together, while the next ones are read."""
+AT_ONCE: Final = 4000
+"""Lines that are written together, while the next ones are read: the more, the closer they lie in the indexes."""
+IN_ALL: Final = 4 * 1024 * 1024
+"""Bytes of such lines; those that are as long as a line may be go in smaller groups."""
 A_TURN: Final = 100
 """Lines that are read in one turn of the loop: a couple of milliseconds."""
 LISTED: Final = 5000
@@ -106,7 +108,7 @@ async def _batches(lines: AsyncIterator[list[bytes]]) -> AsyncIterator[list[tupl
         async for some in lines:
             batch += [(place, line) for place, line in enumerate(some, number + 1) if line.strip()]
             number += len(some)
-            while len(batch) >= AT_ONCE:
+            while len(batch) >= AT_ONCE or sum(len(line) for _, line in batch) >= IN_ALL:
                 yield batch[:AT_ONCE]
                 batch = batch[AT_ONCE:]
     except Refused:
