@@ -73,7 +73,7 @@ class Editing:
             raise Unacceptable(send.problems)
         changed: dict[str, object] = {
             "revision": old.revision + 1, "accepted_at": old.accepted_at, "fingerprint": old.fingerprint,
-            "begins_at": send.begins_at or send.accepted_at,
+            "begins_at": send.begins_at or send.accepted_at, "trace": old.trace,
         }  # fmt: skip
         if send.lists:  # under a name of its own: another may become the same revision at the same time
             changed["lists_of"] = f"{old.key}/{old.revision + 1}-{secrets.token_hex(6)}"

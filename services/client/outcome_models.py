@@ -18,7 +18,7 @@ class Template(TemplateLine):
 
 
 class Compared(Answer):
-    """One send beside others. `seconds`: from its acceptance to its last delivery; `shares` of what was planned."""
+    """One send beside others. `seconds`: from its acceptance, or scheduled moment, to its last delivery."""
 
     id: str
     state: State
@@ -45,6 +45,7 @@ class Receipts(Answer):
     kept: ReceiptsKept
     receipts: tuple[Receipt, ...]
     next: str | None = None
+    dry_run: bool = False
 
 
 class Interaction(Answer):
@@ -59,7 +60,8 @@ class Story(Answer):
     """The whole story of one notification: whether the device was addressed, or why not, and what became of it.
 
     `addressed` is None where that cannot be told (any more); `told_by` says what it rests on: `record`, `registration`
-    or `nothing`. `outcome` is one of the report, `open`, or None where it was not kept.
+    or `nothing`. `outcome` is one of the report, `open`, or None where it was not kept; of a `dry_run` it says what
+    would have become of it.
     """
 
     send: str
@@ -76,6 +78,7 @@ class Story(Answer):
     attempts: tuple[Attempt, ...] = ()
     told_by: str
     interactions: tuple[Interaction, ...] = ()
+    dry_run: bool = False
 
 
 class History(Answer):

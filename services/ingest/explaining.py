@@ -62,6 +62,7 @@ class Explanation(Travelling):
         "changed since, and from the chunk's record, which names all failures; nothing: neither says so"
     )
     interactions: tuple[Interaction, ...] = ()
+    dry_run: bool = Field(default=False, description="nobody was reached: delivered means that it would have been sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def explain(facts: Facts) -> Explanation:
     said: dict[str, Any] = {
         "send": send.id, "device": facts.id.hex(), "accepted_at": send.accepted_at, "deadline": send.deadline,
         "chunk": facts.chunk, "looked_up_at": first.looked_up_at if first else None,
-        "interactions": tuple(facts.interactions),
+        "interactions": tuple(facts.interactions), "dry_run": send.request.dry_run,
     }  # fmt: skip
     if send.purged or send.request.audience.provider_kept is not None:
         return Explanation(**said, addressed=None, told_by="nothing")

@@ -134,6 +134,8 @@ class Live:
     async def _looked(self, channel: Channel) -> bool:
         try:
             fresh = await self._news(channel)
+            if not channel.log and channel.send.begins_at is not None and await self._replaced(channel):
+                fresh = await self._news(channel)
             if fresh or not channel.loaded:
                 channel.standing = await self._store.orders.get(channel.send.key)
         except StoreAway as error:
@@ -148,6 +150,14 @@ class Live:
                 channel.loaded = True
                 channel.changed.notify_all()
         return bool(fresh)
+
+    async def _replaced(self, channel: Channel) -> bool:
+        """Whether it is another send by now, under the same id: until it begins it may be. What has news has begun."""
+        found = await self._store.sends.get(channel.send.key)
+        if found is None or found.revision == channel.send.revision:
+            return False
+        channel.send = found
+        return True
 
     async def _news(self, channel: Channel) -> list[Event]:
         send, latest = channel.send, channel.latest

@@ -44,6 +44,7 @@ class ReceiptPage(Travelling):
     kept: ReceiptsKept
     receipts: tuple[Receipt, ...]
     next: str | None = Field(default=None, description="`after` of the next page, or null at the end")
+    dry_run: bool = Field(default=False, description="nobody was reached: delivered means that it would have been sent")
 
 
 class Back(Travelling):
@@ -66,16 +67,16 @@ async def show(desk: Desk, call: Call) -> Reply:
     """Receipts of a send."""
     wanted: Which = call.query
     send, plan = await _planned(desk, call)
-    kept = send.request.receipts
+    kept, dry_run = send.request.receipts, send.request.dry_run
     if kept is ReceiptsKept.NONE or send.problems:
-        return Reply(HTTPStatus.OK, ReceiptPage(kept=kept, receipts=()))
+        return Reply(HTTPStatus.OK, ReceiptPage(kept=kept, receipts=(), dry_run=dry_run))
     if wanted.device is not None:
         device = bytes.fromhex(wanted.device)
         found = await receipt_in(desk, send, plan, device)
-        return Reply(HTTPStatus.OK, ReceiptPage(kept=kept, receipts=(found,) if found else ()))
+        return Reply(HTTPStatus.OK, ReceiptPage(kept=kept, receipts=(found,) if found else (), dry_run=dry_run))
     story, more = await desk.store.receipts.page(send.key, wanted.after, RECORDS)
     page = tuple(one for part in story.parts for one in _all_of(part, story.receipts.get(part.member)))
-    return Reply(HTTPStatus.OK, ReceiptPage(kept=kept, receipts=page, next=more))
+    return Reply(HTTPStatus.OK, ReceiptPage(kept=kept, receipts=page, next=more, dry_run=dry_run))
 
 
 async def show_one(desk: Desk, call: Call) -> Reply:

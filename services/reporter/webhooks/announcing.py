@@ -13,18 +13,20 @@ from shared.flow.identity import send_key, split_send_key
 from shared.flow.record import Part
 from shared.flow.report import Outcomes, Report
 from shared.flow.verdict import Fate
-from shared.flow.webhook import EventKind
+from shared.flow.webhook import MOST_BYTES, EventKind
 from shared.runtime.clock import Time
 from shared.runtime.tracing import carried
 from shared.store.connection import Store
 from shared.store.webhooks import Webhook
 
-DEVICES: Final = 200
-"""Of one event: about 20 kB, the most that a payload should have."""
+DEVICES: Final = 150
+"""Of one event: less than 20 kB, the most that a payload should have."""
 JUDGEABLE: Final = 100
 """Notifications that have ended; the rate of failures of fewer says little."""
 FAILURES: Final = (Fate.REJECTED, Fate.UNREGISTERED, Fate.FAILED)
 REMEMBERED: Final = 10_000
+BESIDE: Final = 500
+"""Bytes of a payload beside a report, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Announcing:
             app, send = split_send_key(key)
             hooks = subscribed.to(app, EventKind.SEND_FINISHED)
             if hooks:
-                data = {"send": send, "report": report.model_dump(mode="json")}
+                data = {"send": send, "report": _fitting(report.model_dump(mode="json"))}
                 await self._put(hooks, f"{send}/finished", EventKind.SEND_FINISHED, data, send)
 
     async def summed(self, key: str, total: Outcomes) -> None:
@@ -121,3 +123,10 @@ class Announcing:
         for one in hooks:
             trace = carried().get(send_key(one.app, send), "") if send is not None else ""
             await self.store.outbox.put(one.id, one.app, event, (kind, body), now, send, trace=trace)
+
+
+def _fitting(report: dict[str, Any]) -> dict[str, Any]:
+    """Without its variants if it were too much of them: there may be hundreds, and whoever wants them can ask."""
+    if len(to_json(report)) + BESIDE <= MOST_BYTES:
+        return report
+    return {name: said for name, said in report.items() if name != "variants"}

@@ -52,8 +52,10 @@ async def test_with_all_receipts_each_device_has_one_though_nobody_was_asked(sce
     for category in ({}, {"category": "ads"}):
         send = await scene.send({"users": ["kim"]}, dry_run=True, receipts="all", **category)
         assert fates(await scene.finished(send)) == {"planned": 4, "delivered": 4}
-        page = (await scene.call("GET", f"/v1/sends/{send}/receipts")).json()["receipts"]
-        assert {one["device"]: one["outcome"] for one in page} == {one.id: "delivered" for one in devices}
+        page = (await scene.call("GET", f"/v1/sends/{send}/receipts")).json()
+        assert {one["device"]: one["outcome"] for one in page["receipts"]} == {one.id: "delivered" for one in devices}
+        told = (await scene.call("GET", f"/v1/sends/{send}/devices/{devices[0].id}")).json()
+        assert (page["dry_run"], told["dry_run"], told["outcome"]) == (True, True, "delivered")
 
 
 async def test_what_expired_before_it_was_looked_at_is_a_dry_run_too(scene: Scene) -> None:

@@ -224,6 +224,24 @@ async def test_who_follows_a_send_is_told_that_it_was_called_off_as_who_asks_for
     assert told[-1][2] == await scene.status(send)
 
 
+async def test_who_follows_a_send_that_is_replaced_before_it_begins_follows_what_it_is_then(scene: Scene) -> None:
+    await scene.crowd("fcm", 70, user="all")
+    await scene.devices("apns", user="zoe")
+    few, large, many = {"users": ["zoe"]}, {"platforms": ["fcm"]}, {"users": ["all"], "platforms": ["fcm"]}
+    later = (utc() + timedelta(hours=1)).isoformat()
+    for before, after, devices in ((few, large, 70), (large, few, 1), (few, many, 70)):
+        send = await scene.send(before, send_at=later)
+        async with followed(scene, send) as events:
+            told = [await anext(events)]
+            soon = (utc() + timedelta(seconds=2)).isoformat()
+            body = {"audience": after, "message": {"title": "Dong"}, "send_at": soon}
+            assert (await scene.door.replace(send, body))["state"] == "replaced"
+            told += [one async for one in events]
+        assert [name for _, name, _ in told[1:]] == ["progress"] * (len(told) - 2) + ["finished"]
+        assert told[-1][2]["report"]["total"]["delivered"] == devices
+        assert told[-1][2] == await scene.status(send)
+
+
 async def test_a_hundred_who_follow_cost_the_store_what_one_costs(scene: Scene) -> None:
     await scene.devices("apns", user="far")
     async with scene.providers.knobs("apns", latency={"median": 8}):

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +13,7 @@ from shared.runtime.tracing import TRACES
 from tests.integration.flow.backend import Backend, open_backend
 from tests.integration.flow.collector import Collector, Seen, running_collector
 from tests.integration.flow.conftest import SMALL_CHUNKS, running, scene_in
-from tests.integration.flow.scene import Scene, until
+from tests.integration.flow.scene import Scene, until, utc
 from tests.integration.reporter.hooks import receiving
 
 pytestmark = pytest.mark.anyio
@@ -185,6 +186,19 @@ async def test_sends_that_are_worked_together_keep_their_own_traces_and_are_link
         assert all(trace != caller.trace for trace, _ in deliver.links)
         linked += bool(deliver.links)
     assert linked > len(callers) / 2
+
+
+async def test_a_send_that_is_replaced_before_it_begins_keeps_its_trace(scene: Scene, spans: Collector) -> None:
+    await scene.devices("apns", user="lou")
+    caller, body = Caller(), {"audience": {"users": ["lou"]}, "message": {"title": "Ding"}}
+    headers = {"authorization": f"Bearer {scene.app_secret}", **caller.headers}
+    later, soon = ((utc() + timedelta(seconds=seconds)).isoformat() for seconds in (3600, 1))
+    made = await scene.http.post("/v1/sends", json={**body, "send_at": later}, headers=headers)
+    send = made.json()["id"]
+    assert (await scene.call("PUT", f"/v1/sends/{send}", {**body, "send_at": soon})).is_success
+    await scene.finished(send)
+    found = await traced(spans, caller)
+    assert {one.parent for one in found["deliver"]} == {only(found["accept"]).id}
 
 
 async def test_what_nobody_samples_has_no_span_and_nothing_in_the_store(scene: Scene, spans: Collector) -> None:

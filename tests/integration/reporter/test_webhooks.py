@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ from services.reporter.webhooks.dispatching import OF_ONE_APP
 from services.reporter.webhooks.subscribers import Subscribers
 from services.reporter.webhooks.watching import Watching
 from shared.flow.hygiene import Finding, Tally
-from shared.flow.report import Outcomes, Report
-from shared.flow.webhook import EventKind, networks_of
+from shared.flow.report import Outcomes, Report, VariantOutcomes
+from shared.flow.webhook import MOST_BYTES, EventKind, networks_of
 from shared.runtime.clock import FixedClock
 from shared.runtime.life import Life
 from shared.store.connection import Store
@@ -42,6 +43,30 @@ async def caller() -> AsyncIterator[Caller]:
 @pytest.fixture
 def desk(opened: Store, clock: FixedClock, caller: Caller) -> Desk:
     return Desk(opened, clock, caller)
+
+
+async def test_no_payload_is_larger_than_receivers_take_however_many_variants_and_devices(desk: Desk) -> None:
+    rejected: dict[str, Any] = {"planned": 9, "rejected": 9, "reasons": {"rejected": {"BadDeviceToken": 9}}}
+    variants = [VariantOutcomes(variant=f"v{n:010}", platform="apns", **rejected) for n in range(150)]
+    devices = await register(desk.store, 400, desk.clock.now())
+    desk.clock.advance(timedelta(minutes=1))
+    now = desk.clock.now() + timedelta(microseconds=123_000)
+    async with receiving() as receiver:
+        await desk.hook(receiver.url)
+        for count in (1, 150):
+            report = DONE.model_copy(update={"variants": tuple(variants[:count])})
+            await desk.announcing.finished([(f"app.send{count:04}", report)])
+        findings = [Finding(device, "DEVICE_NOT_REGISTERED", now, now) for device in devices]
+        await desk.store.quarantine.retire("app", findings, now)
+        await desk.announcing.judged("app", "v1", findings, now)
+        await desk.pass_(HOUR)
+    assert max(len(body) for _, body in receiver.heard) <= MOST_BYTES
+    reports = {one["data"]["send"]: one["data"]["report"] for one in receiver.told if one["type"] == "send.finished"}
+    assert len(reports["send0001"]["variants"]) == 1
+    assert "variants" not in reports["send0150"]
+    assert reports["send0150"]["total"] == reports["send0001"]["total"]
+    told = [each["device"] for one in receiver.told for each in one["data"].get("devices", ())]
+    assert sorted(told) == sorted(one.hex() for one in devices)
 
 
 async def test_an_event_is_told_once_and_signed(desk: Desk) -> None:
