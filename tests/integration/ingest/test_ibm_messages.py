@@ -189,6 +189,13 @@ async def test_a_message_is_shown_listed_and_called_off(tenant: Tenant, other: T
     assert (await other.http.delete(path(other, "messages", ids[0]), headers=theirs)).status_code == 404
 
 
+async def test_a_header_that_cannot_be_read_is_no_fault_of_the_body(idle: Tenant) -> None:
+    refused = await post(idle, HELLO, **{"appSecret": idle.app_secret, "Idempotency-Key": "a b"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "FPWSE0005E")
+    nobody = await idle.http.get(path(idle, "messages"))
+    assert (nobody.status_code, "appSecret" in nobody.json()["message"]) == (401, True)
+
+
 async def test_a_repetition_with_the_same_key_is_one_message(tenant: Tenant, stored: Database) -> None:
     headers = {"appSecret": tenant.app_secret, "Idempotency-Key": "ibm-1"}
     answers = [await post(tenant, HELLO, **headers) for _ in range(2)]

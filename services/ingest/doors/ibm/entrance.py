@@ -36,7 +36,9 @@ class IbmEntrance(Entrance):
                     raise _unknown(f"this is no {kind} secret")
                 return key
         authorization = request.headers.get("authorization")
-        told = (authorization or "").partition(" ")[2].strip()
+        if not authorization:
+            raise _unknown("this needs a header: appSecret, clientSecret, or Authorization: Bearer <token>")
+        told = authorization.partition(" ")[2].strip()
         if not told.startswith(f"{token.PREFIX}."):
             return await self._desk.keys.who(authorization)
         app = await token.app_of(told, self._desk.store.apps, self._desk.now())

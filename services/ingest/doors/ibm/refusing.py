@@ -27,7 +27,6 @@ LATER: Final = "FPWSE0025E"
 UNAUTHORIZED: Final = "UNAUTHORIZED"
 """IBM documents no code of its kind for this."""
 _CODES: Final[dict[int, str]] = {
-    HTTPStatus.BAD_REQUEST: NO_JSON,
     HTTPStatus.UNAUTHORIZED: UNAUTHORIZED,
     HTTPStatus.FORBIDDEN: UNAUTHORIZED,
     HTTPStatus.NOT_FOUND: MISSING,
@@ -74,6 +73,8 @@ def refusal_response(refusal: Refused) -> Response:
 
 
 def _code(document: ProblemDocument) -> str:
+    if document.status == HTTPStatus.BAD_REQUEST and document.errors:  # which say where it ends to be JSON
+        return NO_JSON
     if document.status != HTTPStatus.UNPROCESSABLE_ENTITY:
         return _CODES.get(document.status, INVALID)
     first = document.errors[0].detail if document.errors else ""
