@@ -145,6 +145,8 @@ async def test_tags_are_offered_described_listed_and_withdrawn(tenant: Tenant, o
     await offer(tenant, "news", "a/b c")
     twice = await ask(tenant, "POST", "tags", {"name": "news"}, backend=True)
     assert (twice.status_code, twice.json()["code"]) == (409, "FPWSE0002E")
+    everyone = await ask(tenant, "POST", "tags", {"name": "Push.ALL"}, backend=True)
+    assert (everyone.status_code, everyone.json()["code"]) == (409, "FPWSE0002E"), "it would name some and mean all"
     listed = (await ask(tenant, "GET", "tags")).json()
     assert [one["name"] for one in listed["tags"]] == ["a/b c", "news"]
     assert all(isinstance(value, str) for one in listed["tags"] for value in one.values()), "Swift's parser asks"

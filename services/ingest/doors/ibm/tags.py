@@ -7,8 +7,9 @@ from pydantic import StringConstraints
 
 from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
+from services.ingest.doors.ibm.mapping import EVERYONE
 from services.ingest.doors.ibm.wording import CREATED_MODE, Camel, Page, PageInfo, Said, place, when
-from services.ingest.problems import field_invalid, unavailable
+from services.ingest.problems import field_invalid, refused, unavailable
 from shared.flow.audience import Tag
 from shared.store.tags import OfferedTag
 
@@ -53,6 +54,8 @@ class TagList(Said):
 async def create(desk: Desk, call: Call) -> Reply:
     """Offers a tag."""
     new: NewTag = call.body
+    if new.name == EVERYONE:
+        raise refused(HTTPStatus.CONFLICT, f"every app has {EVERYONE}, and every device is subscribed to it")
     made = _view(call, await desk.store.tags.create(call.app, new.name, new.description or "", desk.now()))
     return Reply(HTTPStatus.CREATED, made, made.href)
 
