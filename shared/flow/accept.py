@@ -76,7 +76,8 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
     """The send; if it has problems, it is rejected and nothing of it is owed. `variants` are all that the app has."""
     wrong = untimely(request, now)
     begins = None if wrong else begins_at(request, now)
-    audience, problems = resolved(without_repeats(request.audience), terms.segments, begins or now)
+    asked_at = begins or now if request.repeat is None else None  # else of each moment anew
+    audience, problems = resolved(without_repeats(request.audience), terms.segments, asked_at)
     targets, more = _routed(audience, variants)
     problems += more
     problems += _unconfirmed(request, terms)
