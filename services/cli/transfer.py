@@ -34,7 +34,9 @@ def import_(  # noqa: PLR0913  # its options are its interface
     mapped: Annotated[
         list[str] | None,
         typer.Option(
-            "--map", metavar="PLATFORM=VARIANT", help="Where devices of a platform go, as in apns=v…; repeat."
+            "--map",
+            metavar="PLATFORM=VARIANT",
+            help="Where devices of a platform (of an export of ours: of another variant) go, as in apns=v…; repeat.",
         ),
     ] = None,
     errors: Annotated[Path | None, typer.Option(help="Write every row that was not taken here, a line each.")] = None,
