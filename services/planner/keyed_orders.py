@@ -19,7 +19,7 @@ from shared.runtime.clock import Time
 from shared.store.errors import StoreAway
 from shared.store.keyed import FirstAnswer, Keyed, KeyedRequests
 
-LEASE: Final = timedelta(seconds=30)
+LEASE: Final = timedelta(seconds=10)
 """Whoever works an order without an answer for longer is taken for dead."""
 LOOK_AGAIN: Final = 0.05
 """Seconds between two looks for the answer of another."""
