@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import Final
 
 from shared.flow.accept import accept, lists_of
 from shared.flow.order import Order
@@ -15,6 +16,8 @@ from shared.runtime.clock import Time
 from shared.store.connection import Store
 from shared.store.errors import Missing
 from shared.terms import TermsBook
+
+BEGUN: Final = "the send has begun or ended, or was changed by another at the same time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,19 @@ class Editing:
         await self._still_waits(old)
         send, lists = await self._accepted(old, request)
         if request.validate_only:
+            if not await self.store.sends.waits(old):
+                raise TooLate(BEGUN)
             return old
         for name, values in lists.items():
             await self.store.lists.insert(send.list_name(name), values)
         if not await self.store.sends.replace(send):
-            message = "the send has begun, or was changed by another at the same time"
-            raise TooLate(message)
+            raise TooLate(BEGUN)
         await self.store.schedule.put_off(send, send.begins_at or self.clock.now(), WAIT)
+        try:
+            await self._not_called_off(send)
+        except TooLate:  # at the same time: its look, which was just put off, is to come now
+            await self.store.schedule.check_by(send, self.clock.now(), WAIT)
+            raise
         return send
 
     async def _still_waits(self, send: Send) -> None:
@@ -55,6 +64,9 @@ class Editing:
         if send.begins_at is None:
             message = "the send was not scheduled, it has begun"
             raise TooLate(message)
+        await self._not_called_off(send)
+
+    async def _not_called_off(self, send: Send) -> None:
         standing = await self.store.orders.get(send.key)
         if standing is not None and standing.order is Order.CANCELLED:
             raise TooLate(CALLED_OFF)

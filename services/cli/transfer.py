@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final, Literal
 
@@ -34,7 +34,9 @@ def import_(  # noqa: PLR0913  # its options are its interface
     mapped: Annotated[
         list[str] | None,
         typer.Option(
-            "--map", metavar="PLATFORM=VARIANT", help="Where devices of a platform go, as in apns=v…; repeat."
+            "--map",
+            metavar="PLATFORM=VARIANT",
+            help="Where devices of a platform (of an export of ours: of another variant) go, as in apns=v…; repeat.",
         ),
     ] = None,
     errors: Annotated[Path | None, typer.Option(help="Write every row that was not taken here, a line each.")] = None,
@@ -44,7 +46,7 @@ def import_(  # noqa: PLR0913  # its options are its interface
     """Import devices; ends with 1 if a row was refused. What was imported before is changed, not doubled."""
     where, variants = address(url, secret), Variants(_mapped(mapped or []), variant)
     with _opened(file) as source:
-        counts = asyncio.run(_import(where, source, READERS[form](source, variants), Refusals(errors)))
+        counts = asyncio.run(_import(where, source, READERS[form](source, variants), _refusals(errors)))
     typer.echo(
         f"{counts['created']:,} created, {counts['updated']:,} updated, {counts['refused']:,} refused, "
         f"{counts['skipped']:,} skipped"
@@ -138,6 +140,13 @@ def _written(file: Path) -> BinaryIO:
         raise CommandError(f"{file}: {error.strerror}") from error
 
 
+def _refusals(file: Path | None) -> Refusals:
+    try:
+        return Refusals(file)
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from error
+
+
 def _size(source: BinaryIO) -> int | None:
     """Bytes of the file; None of a pipe, whose end nobody knows."""
     return os.fstat(source.fileno()).st_size if source.seekable() else None
@@ -145,6 +154,9 @@ def _size(source: BinaryIO) -> int | None:
 
 @contextmanager
 def _progress(total: int | None) -> Iterator[tuple[Progress, TaskID]]:
+    """A bar on a terminal; elsewhere nothing is written, as whoever reads a log has no use for it."""
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[devices]:,} devices"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    progress = Progress(*columns, console=console, transient=True)
+    with progress if console.is_terminal else nullcontext():
         yield progress, progress.add_task("", total=total, devices=0)

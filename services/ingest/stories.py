@@ -6,6 +6,7 @@ from shared.flow.audience import Audience
 from shared.flow.identity import attempt_of, device_id
 from shared.flow.plan import Plan
 from shared.flow.record import Part
+from shared.flow.resolving import at_moment
 from shared.flow.send import Send
 from shared.flow.whereabouts import Receipt, chunks_for, receipt_of
 from shared.providers.registry import platforms, provider
@@ -24,7 +25,8 @@ async def told_of(
         first = await _some_chunk(desk, send, variant)
     end = await _closed(desk, plan, variant)
     told = await desk.store.interactions.of_device(send.key, device)
-    fits = await desk.store.devices.fits(send.app, device, send.request.audience) if row else None
+    audience = at_moment(send.request.audience, desk.now())
+    fits = await desk.store.devices.fits(send.app, device, audience) if row else None
     return explain(
         Facts(
             send, device, row, await _named(desk, send, device, row), fits, first, receipt,

@@ -1,11 +1,13 @@
 """Orders with a key: the first is carried out, a repetition gets its answer, another under the same key is refused.
 
-An order may be carried out by two at once, or once more after a crash: it comes to the same. So nobody waits.
+Two at once are not carried out by both: the second would find the send replaced under its hands, or pause what was
+resumed meanwhile. It waits for the answer; if whoever works the first is dead, until that is certain.
 """
 
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -14,11 +16,13 @@ from services.planner.told import Told
 from shared.flow.answer import CommandAnswer
 from shared.flow.send import Problem
 from shared.runtime.clock import Time
+from shared.store.errors import StoreAway
 from shared.store.keyed import FirstAnswer, Keyed, KeyedRequests
 
-LEASE: Final = timedelta(seconds=30)
+LEASE: Final = timedelta(seconds=10)
+"""Whoever works an order without an answer for longer is taken for dead."""
 LOOK_AGAIN: Final = 0.05
-"""Seconds until another's key may be durable."""
+"""Seconds between two looks for the answer of another."""
 OK: Final = 200
 """The store keeps the answer as it keeps those over HTTP."""
 USED: Final = Problem(pointer="/key", detail="another order has this key")
@@ -39,12 +43,21 @@ class KeyedOrders:
             return CommandAnswer(id=told.id, state="rejected", errors=(USED,), conflict=True)
         if keyed.answer is not None:
             return _again(keyed.answer)
-        answer = await work()
+        answer = await self._worked(keyed, work)
         if answer.state == "rejected":
             await self.keys.drop(keyed)
             return answer
         first = await self.keys.keep(keyed, FirstAnswer(OK, answer.model_dump_json().encode(), None, owner))
         return answer if first.by == owner else _again(first)
+
+    async def _worked(self, keyed: Keyed, work: Callable[[], Awaitable[CommandAnswer]]) -> CommandAnswer:
+        """What fails without an answer is tried again, by us or another, and is not to be waited for."""
+        try:
+            return await work()
+        except Exception:
+            with suppress(StoreAway):
+                await self.keys.give_up(keyed, self.clock.now())
+            raise
 
     async def _claimed(self, told: Told, key: str, owner: str) -> Keyed:
         """The key: ours, another's that has its answer, or that of another order."""
@@ -54,7 +67,7 @@ class KeyedOrders:
             if keyed is not None and keyed.fingerprint == told.mark.encode() and keyed.answer is None:
                 if keyed.owner == owner:
                     return keyed
-                keyed = await self.keys.take_over(keyed, owner, now, LEASE, at_once=True)
+                keyed = await self.keys.take_over(keyed, owner, now, LEASE, at_once=False)
             if keyed is not None:
                 return keyed
             await asyncio.sleep(LOOK_AGAIN)

@@ -64,13 +64,24 @@ class Looking:
                 await self.store.schedule.check_again(entry, again, entry.wait, entry.seen)
                 return
             send, over = begun[0], MISSED if _missed(*begun) else None
+        elif send.begins_at is not None and not await self._over(send, entry):
+            return
         await self._begun(send, entry, standing, over)
 
     async def _repeated(self, send: Send, entry: Scheduled, standing: Standing | None, over: End | None) -> None:
         if over is None and await self.recurring.next(send, entry, standing):
             return
-        await self.recurring.end(send)
-        await self._finish(send, entry, 0, standing)
+        if await self._over(send, entry):
+            await self.recurring.end(send)
+            await self._finish(send, entry, 0, standing)
+
+    async def _over(self, send: Send, entry: Scheduled) -> bool:
+        """Whether it has ended as it was read, unbegun: nothing replaces it any more. Else it is looked at afresh."""
+        now = self.clock.now()
+        if await self.store.sends.end(send, now):
+            return True
+        await self.store.schedule.check_again(entry, now + CLOSE_AGAIN, entry.wait, entry.seen)
+        return False
 
     async def _begun(self, send: Send, entry: Scheduled, standing: Standing | None, over: End | None) -> None:
         """`over`: nothing of it is to be sent any more; what is open ends so."""

@@ -54,9 +54,7 @@ class Planning:
         if plan is not None and await self.store.reports.is_told(send.key):
             return plan  # finished and off the schedule: a wake-up that came very late
         if plan is None:
-            rate = send.request.per_minute
-            size, pace = (self.chunk_size, None) if rate is None else spread(self.chunk_size, rate)
-            routes = await self._routes(send, size)
+            routes, pace = await self._routes(send)
             plan = await self.store.plans.insert(
                 Plan(
                     key=send.key, app=send.app, lane=send.lane, accepted_at=send.accepted_at,
@@ -70,19 +68,22 @@ class Planning:
             await self.store.schedule.feed(send.key)
         return plan
 
-    async def _routes(self, send: Send, usual: int) -> tuple[PlannedRoute, ...]:
-        """Each variant cut into slices; how many devices there are is known of all of them first."""
+    async def _routes(self, send: Send) -> tuple[tuple[PlannedRoute, ...], float | None]:
+        """Each variant cut into slices, and the pace; how many devices there are is known of all of them first."""
         limits = await self.store.variants.limits(route.variant for route in send.routes)
         found = [(route, await self._extent(send, route)) for route in send.routes]
         listed = sum(sum(lengths) for name, lengths in send.lists.items() if not name.startswith(EXCLUDED))
         total = listed + sum(extent.devices for _, extent in found)
         share = share_of(send.request.canary, total) if send.request.canary is not None else None
-        spread_out = send.request.per_minute is not None
+        rate = send.request.per_minute
+        if rate is not None:  # of what is spread, each chunk has a moment of its own
+            size, pace = spread(self.chunk_size, rate, total)
+            return tuple(_cut(route, extent, size, 1, share) for route, extent in found), pace
+        usual, whole = self.chunk_size, CHUNKS_IN_A_SLICE
         return tuple(
-            _cut(route, extent, usual if spread_out else chunk_size(usual, limits.get(route.variant, (0, None))[1]),
-                 1 if spread_out else CHUNKS_IN_A_SLICE, share)  # of what is spread, each chunk has a moment of its own
+            _cut(route, extent, chunk_size(usual, limits.get(route.variant, (0, None))[1]), whole, share)
             for route, extent in found
-        )  # fmt: skip
+        ), None
 
     async def _extent(self, send: Send, route: Route) -> Extent:
         """How much there is of one variant. Where few fit of many that are looked at, a chunk is for fewer devices."""

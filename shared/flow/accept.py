@@ -27,6 +27,7 @@ from shared.flow.recipients import (
 from shared.flow.resolving import possible, resolved
 from shared.flow.rules import Rules
 from shared.flow.send import PERSONAL, Problem, ReceiptsKept, Route, Send, SendRequest
+from shared.flow.size import message_problems
 from shared.flow.stored_list import parts
 from shared.flow.timing import begins_at, deadline_of, untimely
 
@@ -76,7 +77,8 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
     """The send; if it has problems, it is rejected and nothing of it is owed. `variants` are all that the app has."""
     wrong = untimely(request, now)
     begins = None if wrong else begins_at(request, now)
-    audience, problems = resolved(without_repeats(request.audience), terms.segments, begins or now)
+    asked_at = begins or now if request.repeat is None else None  # else of each moment anew
+    audience, problems = resolved(without_repeats(request.audience), terms.segments, asked_at)
     targets, more = _routed(audience, variants)
     problems += more
     problems += _unconfirmed(request, terms)
@@ -91,6 +93,7 @@ def accept(  # noqa: PLR0913  # all that the decision rests on, and nothing else
         Problem(pointer=f"/message{one.pointer}", detail=one.detail)
         for one in check(request.told(key.split(".", 1)[1]), _settings(targets or list(variants)), _kind(audience))
     ]
+    problems += message_problems(request)
     lists = {} if problems else lists_of(request)
     shortened = excluded_cut_down(cut_down(audience, NAMED_INLINE), NAMED_INLINE)
     if shortened is not request.audience:

@@ -113,9 +113,9 @@ class Audience(Travelling):
         if self.tags or self.platforms or self.variants or self.filter or self.segments:
             message = "raw tokens carry nothing to narrow by: no tags, filter, segments, platforms or variants"
             raise ValueError(message)
-        if not all(self.tokens.values() if self.tokens else ()):
-            message = "tokens names a variant without a token"
-            raise ValueError(message)
+        for variant, tokens in (self.tokens or {}).items():
+            if not tokens:
+                raise PydanticCustomError("tokens", "names a variant without a token", {"at": ("tokens", variant)})
         if sum(map(len, (self.tokens or {}).values())) > NAMED_MAX:
             message = f"at most {NAMED_MAX} tokens in one send"
             raise ValueError(message)

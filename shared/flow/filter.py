@@ -70,9 +70,10 @@ class Filter(Travelling):
         else:
             if not used:
                 raise PydanticCustomError("filter", "give the field an operator: eq, in, gt, gte, lt, lte or exists")
-            problem = field_problem(self.field, used)
-            if problem is not None:
-                raise PydanticCustomError("filter", "{problem}", {"problem": problem})
+            found = field_problem(self.field, used)
+            if found is not None:
+                at, problem = found
+                raise PydanticCustomError("filter", "{problem}", {"problem": problem, "at": at})
         return self
 
     def _bounded(self) -> None:
@@ -113,6 +114,17 @@ def conditions(one: Filter) -> Iterator[Filter]:
         yield one
     for each in one.inner():
         yield from conditions(each)
+
+
+def places_of_segments(one: Filter, at: str = "") -> Iterator[tuple[str, str]]:
+    """Every segment that is named, with the JSON pointer of where."""
+    if one.segment is not None:
+        yield f"{at}/segment", one.segment
+    if one.not_ is not None:
+        yield from places_of_segments(one.not_, f"{at}/not")
+    for joined, inner in (("and", one.and_), ("or", one.or_)):
+        for number, each in enumerate(inner or ()):
+            yield from places_of_segments(each, f"{at}/{joined}/{number}")
 
 
 def every(filters: list[Filter]) -> Filter | None:

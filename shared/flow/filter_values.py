@@ -12,6 +12,8 @@ from shared.flow.language_tag import canonical_locale, language_of
 from shared.flow.version import order_of
 
 Value = str | int | float | bool
+Place = tuple[str | int, ...]
+"""The end of a JSON pointer, in parts."""
 Kind = Literal["tags", "text", "locale", "language", "version", "time", "attribute"]
 KINDS: Final[Mapping[str, Kind]] = {
     "tags": "tags", "user": "text", "platform": "text", "zone": "text", "locale": "locale", "language": "language",
@@ -54,16 +56,17 @@ def kind_of(field: str) -> Kind:
     return "attribute" if field.startswith("attributes.") else KINDS[field]
 
 
-def field_problem(field: str, used: Mapping[str, Any]) -> str | None:
-    """What is wrong with these operators and values for this field, or None."""
+def field_problem(field: str, used: Mapping[str, Any]) -> tuple[Place, str] | None:
+    """What is wrong with these operators and values for this field, and where it stands beside the field; or None."""
     kind = kind_of(field)
     for name, operand in used.items():
         if name not in ALLOWED[kind]:
-            return f"{field} has no {name}; it has {', '.join(one for one in OPERATORS if one in ALLOWED[kind])}"
-        for value in operand if name == "in" else (operand,):
+            allowed = ", ".join(one for one in OPERATORS if one in ALLOWED[kind])
+            return (name,), f"{field} has no {name}; it has {allowed}"
+        for number, value in enumerate(operand if name == "in" else (operand,)):
             problem = None if name == "exists" else _value_problem(kind, name, value)
             if problem is not None:
-                return f"{name}: {problem}"
+                return (name, number) if name == "in" else (name,), f"{name}: {problem}"
     return None
 
 

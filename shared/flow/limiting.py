@@ -7,6 +7,8 @@ PORTION: Final = 0.25
 CHUNK: Final = 2.0
 """Seconds of a limit in a chunk: a chunk that takes long keeps others from being worked."""
 SMALLEST_CHUNK: Final = 10
+MOST_CHUNKS: Final = 100_000
+"""Of a send that is spread, if chunks of the usual size allow it: its plan names each, and is one document."""
 MOMENT: Final = 2.0
 """Seconds of a spread send's pace that may be begun at once; never scaled."""
 SHORTEST: Final = 1e-6
@@ -20,9 +22,9 @@ def portion(rate: float) -> int:
     return max(1, int(rate * PORTION))
 
 
-def spread(usual: int, per_minute: int) -> tuple[int, float]:
-    """Of a send that is spread: the devices of a chunk, and the seconds from one chunk to the next."""
-    size = max(1, min(usual, int(per_minute / 60 * CHUNK)))
+def spread(usual: int, per_minute: int, total: int) -> tuple[int, float]:
+    """Of a send that is spread over so many: the devices of a chunk, and the seconds from one chunk to the next."""
+    size = max(1, min(usual, max(int(per_minute / 60 * CHUNK), -(-total // MOST_CHUNKS))))
     return size, size * 60 / per_minute
 
 

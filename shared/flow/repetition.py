@@ -9,6 +9,7 @@ from shared.flow.accept import RouteTarget, kept
 from shared.flow.audience import NAMED_INLINE
 from shared.flow.identity import send_key
 from shared.flow.moment import whole_milliseconds
+from shared.flow.resolving import at_moment
 from shared.flow.send import Route, Send
 from shared.flow.timing import deadline_of, missed
 
@@ -30,7 +31,8 @@ def due(parent: Send, now: datetime, since: datetime) -> datetime | None:
 
 def repetition(parent: Send, moment: datetime, now: datetime, variants: Sequence[RouteTarget]) -> Send:
     """The send of one moment. Whoever makes it, it has the same id, so there is only one."""
-    request = parent.request.model_copy(update={"repeat": None, "send_at": moment})
+    audience = at_moment(parent.request.audience, moment)
+    request = parent.request.model_copy(update={"repeat": None, "send_at": moment, "audience": audience})
     targets = [Route(variant=one.variant, platform=one.platform) for one in kept(request.audience, variants)]
     return Send(
         key=send_key(parent.app, id_of(parent.id, moment)), app=parent.app, request=request, lane=parent.lane,

@@ -1,7 +1,7 @@
 """Makes of an audience as it is written one that means the same for ever: segments and times put in. Pure.
 
 A send is resolved when it is accepted: who edits a segment later changes no send that is on its way, and every chunk
-and every repeat of it asks the same question.
+of it asks the same question. What is repeated keeps its times before now until each of its moments comes.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Final
 
 from shared.flow import filter as filter_
 from shared.flow.audience import Audience
-from shared.flow.filter import Filter, beyond, conditions, either, every
+from shared.flow.filter import Filter, beyond, conditions, either, every, places_of_segments
 from shared.flow.filter_values import RANGE, at, kind_of
 from shared.flow.filter_values import Value as FilterValue
 from shared.flow.send import Problem
@@ -32,8 +32,12 @@ def filter_problem(one: Filter) -> str | None:
     return beyond(one, DEPTH, CONDITIONS, VALUES)
 
 
-def resolved(audience: Audience, segments: Mapping[str, Filter], now: datetime) -> tuple[Audience, list[Problem]]:
-    """The audience without segments and without times that are relative to now; and what is wrong with it."""
+def resolved(
+    audience: Audience, segments: Mapping[str, Filter], now: datetime | None
+) -> tuple[Audience, list[Problem]]:
+    """The audience without segments and without times that are relative to now (None: these stay); and what is wrong
+    with it.
+    """
     if audience.filter is None and not audience.segments:
         return audience, []
     problems = _problems(audience, segments)
@@ -57,14 +61,21 @@ def _problems(audience: Audience, segments: Mapping[str, Filter]) -> list[Proble
         return found
     if problem := filter_problem(audience.filter):
         found.append(Problem(pointer="/audience/filter", detail=problem))
-    named = {one.segment for one in conditions(audience.filter) if one.segment}
     return found + [
-        Problem(pointer="/audience/filter", detail=f"the app has no segment {name!r}")
-        for name in sorted(named - set(segments))
+        Problem(pointer=place, detail=f"the app has no segment {name!r}")
+        for place, name in places_of_segments(audience.filter, "/audience/filter")
+        if name not in segments
     ]
 
 
-def fixed(one: Filter, segments: Mapping[str, Filter], now: datetime) -> Filter:
+def at_moment(audience: Audience, moment: datetime) -> Audience:
+    """The audience of what is repeated as it is at one of its moments."""
+    if audience.filter is None:
+        return audience
+    return audience.model_copy(update={"filter": fixed(audience.filter, {}, moment)})
+
+
+def fixed(one: Filter, segments: Mapping[str, Filter], now: datetime | None) -> Filter:
     """The filter with its segments and times put in."""
     if one.segment is not None:
         return fixed(segments[one.segment], segments, now)
@@ -73,7 +84,7 @@ def fixed(one: Filter, segments: Mapping[str, Filter], now: datetime) -> Filter:
     if one.field is None:
         joined = "and_" if one.and_ is not None else "or_"
         return one.model_copy(update={joined: tuple(fixed(each, segments, now) for each in one.inner())})
-    if kind_of(one.field) != "time":
+    if kind_of(one.field) != "time" or now is None:
         return one
     return one.model_copy(
         update={name: at(str(value), now) for name, value in one.operators().items() if name in RANGE}

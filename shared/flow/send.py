@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from shared.flow.audience import NAMED_MAX, Audience, User
 from shared.flow.cap import Cap
@@ -29,6 +29,8 @@ PERSONAL: Final = "recipients"
 """The stored list of users each with its values."""
 EXCLUDED: Final = "exclude/"
 """How the names of the stored lists begin of those who are left out."""
+MOST_POINTER: Final = 1000
+"""Characters of a JSON pointer."""
 SEND_KEY: Final = "carillon-send"
 """The key in `data` under which an app finds the id of the send."""
 AppId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{3,32}$")]
@@ -146,10 +148,17 @@ class Route(Travelling):
     platform: str
 
 
+def _bounded(pointer: str) -> str:
+    """The pointer, or that of what it lies in: a name may be as long as a request, and problems are kept."""
+    while len(pointer) > MOST_POINTER:
+        pointer = pointer.rpartition("/")[0]
+    return pointer
+
+
 class Problem(Travelling):
     """One thing wrong with a request, by JSON pointer."""
 
-    pointer: str
+    pointer: Annotated[str, AfterValidator(_bounded)]
     detail: str
 
 

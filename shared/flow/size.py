@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from shared.flow.audience import NAMED_INLINE
 from shared.flow.recipients import without_repeats
-from shared.flow.send import SendRequest
+from shared.flow.send import Problem, SendRequest
 
 SMALL: Final = 64 * 1024
 """Bytes of an ordinary request."""
@@ -20,6 +20,15 @@ def most_bytes(request: SendRequest) -> int:
         return LARGE
     left_out = audience.exclude.count > NAMED_INLINE and request.values is None
     return LARGE if left_out else SMALL
+
+
+def message_problems(request: SendRequest) -> list[Problem]:
+    """What a large request may have are recipients: its message is kept in one document, as that of any other."""
+    audience = request.audience
+    if max(audience.named or 0, audience.exclude.count) <= NAMED_INLINE:
+        return []
+    size = len(request.message.model_dump_json(exclude_defaults=True).encode())
+    return [Problem(pointer="/message", detail=too_large(SMALL))] if size > SMALL else []
 
 
 def limit_broken(request: SendRequest, size: int) -> int | None:

@@ -54,7 +54,20 @@ def check_message(
 
 def problems_of(error: ValidationError, prefix: str = "") -> list[Problem]:
     """A pydantic error as problems by JSON pointer (RFC 6901), the first 100; never repeats the rejected value."""
+    found = error.errors(include_url=False, include_input=False)[:MOST_PROBLEMS]
+    said = [(one, _place(one["loc"], one.get("ctx", {}).get("at", ()))) for one in found]
+    within = {place[:length] for _, place in said for length in range(len(place))}
     return [
-        Problem(pointer=prefix + pointer(*(part for part in one["loc"] if part != "[key]")), detail=one["msg"])
-        for one in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_PROBLEMS]
+        Problem(pointer=prefix + pointer(*place), detail=one["msg"].removeprefix(_VALUE_ERROR))
+        for one, place in said
+        if one["type"] != "too_short" or place not in within  # of a list whose entries are all wrong
     ]
+
+
+def _place(loc: tuple[str | int, ...], within: Sequence[str | int]) -> tuple[str | int, ...]:
+    """`within`: where in a value that was looked at as a whole it is wrong."""
+    return (*(part for part in loc if part != "[key]"), *within)
+
+
+_VALUE_ERROR: Final = "Value error, "
+"""What pydantic says before what we say."""

@@ -97,7 +97,7 @@ class Sends:
     async def rewrite(self, send: Send) -> bool:
         """The same send, which names somebody no more; False: it was purged or replaced since it was read."""
         body = send.model_dump_json(exclude_defaults=True).encode()
-        where = {"_id": send.key, "purged": {"$ne": True}, "revision": send.revision or {"$in": [0, None]}}
+        where = {"_id": send.key, "purged": {"$ne": True}, "revision": _stored(send.revision)}
         return (await self._sends.update_one(where, {"$set": {"body": body}})).matched_count == 1
 
     async def purge(self, send: Send) -> None:
@@ -118,10 +118,19 @@ class Sends:
         )
         return (Send.model_validate_json(found["body"]), found["begun"]) if found else None
 
+    async def end(self, send: Send, now: datetime) -> bool:
+        """It is over, whether it ever began or not: nothing replaces it any more. False: it was replaced meanwhile."""
+        where = {"_id": send.key, "revision": _stored(send.revision)}
+        ended = [{"$set": {"begun": {"$ifNull": ["$begun", now]}}}]
+        return (await self._sends.update_one(where, ended)).matched_count == 1
+
+    async def waits(self, send: Send) -> bool:
+        """Whether a newer revision could be put in its place now."""
+        return await self._sends.find_one(_unbegun(send.key, send.revision), {"_id": 1}) is not None
+
     async def replace(self, send: Send) -> bool:
-        """A newer revision of a scheduled send; False: it has begun, or another replaced it first."""
-        before = send.revision - 1
-        where = {"_id": send.key, "begun": {"$exists": False}, "revision": before or {"$in": [0, None]}}
+        """A newer revision of a scheduled send; False: it has begun or ended, or another replaced it first."""
+        where = _unbegun(send.key, send.revision - 1)
         document = {name: value for name, value in _document(send).items() if name not in {"_id", "accepted_at"}}
         return (await self._sends.update_one(where, {"$set": document})).matched_count == 1
 
@@ -154,6 +163,15 @@ class Sends:
             {"accepted_at": {"$gt": after, "$lte": until}, "rejected": False}, {"body": 1, "accepted_at": 1}
         ).sort("accepted_at", 1)
         return [(one["accepted_at"], _readable(one)) async for one in found.limit(limit)]
+
+
+def _unbegun(key: str, revision: int) -> dict[str, Any]:
+    return {"_id": key, "begun": {"$exists": False}, "revision": _stored(revision)}
+
+
+def _stored(revision: int) -> Any:
+    """The first is not written down of sends that are not scheduled."""
+    return revision or {"$in": [0, None]}
 
 
 def _those_readable(found: Iterable[dict[str, Any]]) -> list[Send]:

@@ -11,20 +11,24 @@ BOM: Final = codecs.BOM_UTF8
 
 
 def read(file: BinaryIO, variants: Variants) -> Iterator[Row]:
-    """Lines as they are; where `--variant` is given, each goes to that one."""
+    """Lines as they are; each goes to the variant that is named for its own by `--map`, or for all by `--variant`."""
+    move = variants.default is not None or bool(variants.by_platform)
     for place, raw in enumerate(file, 1):
         line = raw.removeprefix(BOM).strip() if place == 1 else raw.strip()
         if line:
-            yield Device(place, line) if variants.default is None else _moved(place, line, variants.default)
+            yield _moved(place, line, variants) if move else Device(place, line)
 
 
-def _moved(place: int, line: bytes, variant: str) -> Row:
-    """The id goes too: it is that of the variant it came from."""
+def _moved(place: int, line: bytes, variants: Variants) -> Row:
+    """Without the id: it is that of the variant it came from. What nobody named a variant for goes as it is."""
     try:
         said = json.loads(line)
     except ValueError as error:
-        return Skipped(place, f"no JSON: {error}")
+        return Device(place, line) if variants.default is None else Skipped(place, f"no JSON: {error}")
     if not isinstance(said, dict):
-        return Skipped(place, "no JSON object")
+        return Device(place, line) if variants.default is None else Skipped(place, "no JSON object")
+    variant = variants.of(str(said.get("variant")))
+    if variant is None:
+        return Device(place, line)
     said.pop("id", None)
     return Device(place, json.dumps({**said, "variant": variant}, separators=(",", ":"), ensure_ascii=False).encode())

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from datetime import timedelta
 from typing import Any
 
@@ -226,3 +227,17 @@ async def test_an_order_with_a_key_is_carried_out_once(scene: Scene, backend: Ba
     kept = await scene.store.sends.get(scene.key(send))
     assert kept is not None
     assert (kept.request.ttl, kept.revision) == (60, 1)
+
+
+async def test_an_order_that_comes_several_times_at_once_is_carried_out_once(scene: Scene, backend: Backend) -> None:
+    """Two would each find the send replaced by the other."""
+    order: Json = {**BASE, "send_at": (utc() + timedelta(hours=1)).isoformat()}
+    sends = [secrets.token_hex(8) for _ in range(5)]
+    for send in sends:
+        await backend.command(scene, {"id": send, **order})
+    replaced = [{"id": send, "do": "replace", "key": f"new-{send}", **order, "ttl": 60} for send in sends]
+    answers = await asyncio.gather(*(backend.command(scene, one) for one in replaced for _ in range(4)))
+    assert {one["state"] for one in answers} == {"replaced"}
+    assert sum("duplicate" not in one for one in answers) == len(sends)
+    found = [await scene.store.sends.get(scene.key(send)) for send in sends]
+    assert [one and one.revision for one in found] == [1] * len(sends)

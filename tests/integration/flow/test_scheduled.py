@@ -58,6 +58,20 @@ async def test_a_scheduled_send_is_replaced_and_called_off(scene: Scene, audienc
     assert [one["pointer"] for one in (await scene.door.replace(later, other))["errors"]] == ["/do"]
 
 
+async def test_what_is_over_is_never_replaced_also_when_the_order_that_ended_it_is_forgotten(scene: Scene) -> None:
+    """It would be told that it is replaced, and nothing would ever be sent."""
+    await scene.devices("apns", 1, user="leo")
+    moments: list[Json] = [{"send_at": soon(7200)}, {"repeat": {"cron": "0 9 1 1 *"}}]
+    for moment in moments:
+        send = await scene.send(**moment)
+        await scene.order(send, "cancel")
+        await scene.finished(send, 30)
+        await scene.store.database["orders"].delete_one({"_id": scene.key(send)})  # as the store does after two months
+        wanted: Json = {"audience": {"users": ["leo"]}, "message": {"title": "Dong"}, **moment}
+        for asked in (wanted, {**wanted, "validate_only": True}):
+            assert [one["pointer"] for one in (await scene.door.replace(send, asked))["errors"]] == ["/do"]
+
+
 async def test_a_list_of_many_is_replaced_by_another_list(scene: Scene) -> None:
     devices = await scene.crowd("apns", 40)
     ids = [one.id for one in devices]

@@ -179,10 +179,15 @@ async def test_the_command_moves_devices_in_and_out_and_tells_of_each_that_it_di
     told = [json.loads(line) for line in errors.read_text().splitlines()]
     assert [(one["row"], one["outcome"]) for one in told] == [(6_002, "skipped"), (6_001, "refused")]
     assert "/token" in told[1]["why"]
-    assert (await carillon(tenant, ingest.url, "export", str(out))).returncode == 0
+    exported = await carillon(tenant, ingest.url, "export", str(out))
+    assert (exported.returncode, exported.stdout, exported.stderr) == (0, b"", b"6,000 devices\n")  # no bar in a log
     lines = out.read_bytes().splitlines()
     assert len(lines) == 6_000
     again = await carillon(tenant, ingest.url, "import", "-", given=b"\n".join(lines[:100]))
     assert (again.returncode, again.stdout.decode().strip()) == (0, "0 created, 100 updated, 0 refused, 0 skipped")
+    assert again.stderr == b""
     wrong = await carillon(tenant, ingest.url, "import", "-", "--format", "sns", given=b"{nonsense")
     assert (wrong.returncode, b"not in that format" in wrong.stderr) == (1, True)
+    nowhere = await carillon(tenant, ingest.url, "import", str(source), "--errors", str(tmp_path / "no" / "errors"))
+    said = " ".join(nowhere.stderr.decode().split())  # the terminal's lines are none of its words
+    assert (nowhere.returncode, said.endswith(": No such file or directory")) == (1, True), said

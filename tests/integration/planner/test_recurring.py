@@ -104,3 +104,13 @@ async def test_the_last_moment_is_made_and_then_it_is_over(opened: Store) -> Non
     assert await moments(planners) == [ONE, ONE + HOUR]
     plan = await planners.both[0].end(planners.send)
     assert plan.chunks == 0
+
+
+async def test_what_has_ended_is_not_replaced_and_what_was_replaced_meanwhile_has_not_ended(opened: Store) -> None:
+    planners = Planners(opened)
+    first, second = (planners.send.model_copy(update={"revision": number}) for number in (1, 2))
+    await opened.sends.insert([planners.send])
+    assert await opened.sends.replace(first)
+    assert not await opened.sends.end(planners.send, NOW), "of what it was, not of what it is"
+    assert await opened.sends.end(first, NOW)
+    assert not await opened.sends.replace(second)

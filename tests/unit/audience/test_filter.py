@@ -12,6 +12,7 @@ from shared.flow.filter import Filter
 from shared.flow.resolving import filter_problem, fixed, possible
 from shared.flow.segment import Segment
 from shared.flow.send import Send, SendRequest
+from shared.providers.registry import problems_of
 from shared.store.filtering import compiled
 from tests.unit.audience.devices import NOW, filters
 from tests.unit.ingest.requests import VARIANTS
@@ -46,30 +47,32 @@ def sent(request: SendRequest, **segments: Json) -> Send:
         ({"field": "attributes.a.b", "eq": "x"}, "field"),
         ({"field": "tags", "$ne": "x"}, "$ne"),
         ({"field": "tags", "eq": {"$ne": "x"}}, "eq"),
-        ({"field": "tags", "in": [{"$gt": ""}]}, "in"),
+        ({"field": "tags", "in": [{"$gt": ""}]}, "in/0"),
         ({"field": "tags", "in": []}, "in"),
-        ({"field": "tags", "eq": 5}, ""),
-        ({"field": "tags", "gt": "a"}, ""),
-        ({"field": "locale", "gte": "de"}, ""),
-        ({"field": "language", "eq": "pt-BR"}, ""),
-        ({"field": "app_version", "eq": "newest"}, ""),
-        ({"field": "registered_at", "gte": "2030-01-01"}, ""),
-        ({"field": "registered_at", "eq": "2030-01-01T00:00:00Z"}, ""),
-        ({"field": "attributes.age", "gte": "18"}, ""),
-        ({"field": "attributes.age", "gte": True}, ""),
+        ({"field": "tags", "in": ["a", "b", 5]}, "in/2"),
+        ({"field": "tags", "eq": 5}, "eq"),
+        ({"field": "tags", "gt": "a"}, "gt"),
+        ({"field": "locale", "gte": "de"}, "gte"),
+        ({"field": "language", "eq": "pt-BR"}, "eq"),
+        ({"field": "app_version", "eq": "newest"}, "eq"),
+        ({"field": "registered_at", "gte": "2030-01-01"}, "gte"),
+        ({"field": "registered_at", "eq": "2030-01-01T00:00:00Z"}, "eq"),
+        ({"field": "attributes.age", "gte": "18"}, "gte"),
+        ({"field": "attributes.age", "gte": True}, "gte"),
+        ({"field": "attributes.age", "gt": 5, "lt": "18"}, "lt"),
         ({"field": "attributes.age", "eq": 2**53 + 1}, "eq"),
         ({"field": "attributes.age", "eq": "x" * 257}, "eq"),
         ({"field": "attributes.age", "exists": 1}, "exists"),
         ({"and": []}, "and"),
-        ({"or": [TAGGED, {"field": "zone"}]}, "or"),
+        ({"or": [TAGGED, {"field": "zone"}]}, "or/1"),
+        ({"and": [{"or": [{"not": {"field": "tags", "in": ["a", 5]}}]}]}, "and/0/or/0/not/in/1"),
     ],
 )
-def test_what_is_no_condition_is_refused_at_its_place(wrong: Json, where: str) -> None:
+def test_what_is_no_condition_is_refused_at_its_place_and_nowhere_else(wrong: Json, where: str) -> None:
     with pytest.raises(ValidationError) as refused:
         asked(wrong)
-    loc = refused.value.errors()[0]["loc"]
-    assert loc[:2] == ("audience", "filter")
-    assert loc[2:3] == ((where,) if where else ())
+    place = f"/audience/filter/{where}".rstrip("/")
+    assert [one.pointer for one in problems_of(refused.value)] == [place]
 
 
 def test_depth_and_number_of_conditions_are_bounded() -> None:
@@ -113,8 +116,10 @@ def test_segments_and_relative_times_are_put_in_when_a_send_is_accepted() -> Non
 
 
 def test_each_segment_that_is_not_there_is_a_problem_of_its_own() -> None:
-    send = sent(asked({"or": [TAGGED, {"segment": "gone"}]}, segments=["vip", "lost"]), vip=TAGGED)
-    assert [one.pointer for one in send.problems] == ["/audience/segments/1", "/audience/filter"]
+    filter_ = {"or": [TAGGED, {"segment": "gone"}, {"not": {"and": [{"segment": "gone"}, {"segment": "vip"}]}}]}
+    send = sent(asked(filter_, segments=["vip", "lost"]), vip=TAGGED)
+    places = ["/audience/filter/or/1/segment", "/audience/filter/or/2/not/and/0/segment"]
+    assert [one.pointer for one in send.problems] == ["/audience/segments/1", *places]
 
 
 def test_a_send_may_hold_more_than_a_sender_may_write() -> None:

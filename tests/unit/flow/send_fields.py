@@ -69,6 +69,9 @@ GOOD: Final[dict[str, list[Json]]] = {
 }
 """By field: what is added to `BASE`. `{soon}` stands for a moment two days from now."""
 
+LONG: Final[Json] = {"android": {"restricted_package_name": "x" * 70_000}}
+"""What no provider's limit counts."""
+
 BAD: Final[dict[str, list[tuple[Json, set[str]]]]] = {
     "audience": [
         ({"audience": None}, {"/audience"}),
@@ -83,6 +86,10 @@ BAD: Final[dict[str, list[tuple[Json, set[str]]]]] = {
         ({"audience": {"tokens": {"a/b~c": ["x"]}}}, {"/audience/tokens/a~1b~0c"}),
         ({"audience": {"filter": {"field": "zone"}}}, {"/audience/filter"}),
         ({"audience": {"filter": {"$where": "1"}}}, {"/audience/filter/$where"}),
+        ({"audience": {"filter": {"not": {"field": "tags", "in": ["a", 5]}}}}, {"/audience/filter/not/in/1"}),
+        ({"audience": {"filter": {"not": {"segment": "gone"}}}}, {"/audience/filter/not/segment"}),
+        ({"audience": {"tokens": {"v0": []}}}, {"/audience/tokens/v0"}),
+        ({"audience": {"tokens": {"v" * 2000: ["x"]}}}, {"/audience/tokens"}),
         ({"audience": {"topic": "no such"}}, {"/audience/topic"}),
         ({"audience": {"everyone": True, "exclude": {"who": []}}}, {"/audience/exclude/who"}),
     ],
@@ -95,6 +102,7 @@ BAD: Final[dict[str, list[tuple[Json, set[str]]]]] = {
         ({"message": {"title": "x", "data": {"a": 1}}}, {"/message/data/a"}),
         ({"message": {"template": True, "title": "{{ nobody }}"}}, {"/message/title"}),
         ({"message": {"title": "x", "fcm": {"wings": 2}}}, {"/message/fcm/wings"}),
+        ({"audience": {"users": MANY}, "message": {"title": "x", "fcm": LONG}}, {"/message"}),
     ],
     "template": [
         ({"template": {"name": "no name"}}, {"/template/name"}),

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.flow.accept import RouteTarget, accept
+from shared.flow.accept import RouteTarget, Terms, accept
+from shared.flow.filter import Filter, conditions
 from shared.flow.identity import SEND_ID
 from shared.flow.repetition import due, repetition
 from shared.flow.send import Send, SendRequest
+from shared.store.filtering import matching
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -67,3 +69,22 @@ def test_a_repetition_goes_to_the_variants_of_its_day_and_to_whom_its_parent_nam
     assert [route.variant for route in other.routes] == ["v1", "v3"]
     assert other.list_name("users") == many.list_name("users") == "app.evening1/users"
     assert other.lists == many.lists
+
+
+def test_a_time_before_now_is_before_each_moment_also_within_a_segment() -> None:
+    """Who has not been seen for thirty days is somebody else every week."""
+    away = {"field": "registered_at", "lt": "-30d"}
+    audience = {"filter": {"and": [{"not": away}, {"field": "registered_at", "gt": "2029-01-01T00:00:00Z"}]}}
+    segments = {"away": Filter.model_validate(away)}
+    request = SendRequest.model_validate(
+        {"audience": {**audience, "segments": ["away"]}, "message": {}, "repeat": {"cron": "0 * * * *"}}
+    )
+    parent = accept(request, "app", "app.away0001", VARIANTS, NOW, check=lambda *_: (), terms=Terms(segments=segments))
+    assert not parent.problems
+    for moment in (NOW + HOUR, NOW + timedelta(days=70)):
+        found = repetition(parent, moment, moment, VARIANTS).request.audience
+        before = (moment - timedelta(days=30)).isoformat(timespec="milliseconds")
+        since = "2029-01-01T00:00:00.000+00:00"
+        assert found.filter is not None
+        assert [one.lt or one.gt for one in conditions(found.filter) if one.field] == [before, before, since]
+        matching(found)  # nothing is left that the store could not be asked

@@ -114,6 +114,19 @@ def test_our_own_lines_go_as_they_are_or_to_another_variant() -> None:
     assert set(skipped(moved)) == {4, 5}
 
 
+def test_our_own_lines_go_to_the_variants_of_another_app_each_by_the_one_it_came_from() -> None:
+    text = "\n".join(
+        json.dumps({"id": "0" * 24, "variant": variant, "token": variant}) for variant in ("old-ios", "old-fcm", "kept")
+    )
+    found = rows(ndjson.read, text, Variants({"old-ios": "new-ios", "old-fcm": "new-fcm"}))
+    assert lines(found) == [
+        {"variant": "new-ios", "token": "old-ios"}, {"variant": "new-fcm", "token": "old-fcm"},
+        {"id": "0" * 24, "variant": "kept", "token": "kept"},
+    ]  # fmt: skip
+    rest = rows(ndjson.read, text, Variants({"old-ios": "new-ios"}, "other"))
+    assert [one["variant"] for one in lines(rest)] == ["new-ios", "other", "other"]
+
+
 @pytest.mark.parametrize(
     ("reader", "text"),
     [

@@ -80,12 +80,13 @@ def _ios(one: Notification) -> Json:
 
 
 def _sound(one: Notification) -> Json | None:
-    """A sound with its volume; gorush makes one that is named or has a volume critical."""
-    if isinstance(one.sound, Sound):
-        return one.sound.model_dump(exclude_none=True)
-    if one.name is None and one.volume is None:
-        return None
-    return _given(critical=1, name=one.name, volume=one.volume)
+    """A sound with its volume; gorush makes one that is named or has a volume critical, and says all three of it
+    (sideshow/apns2, payload: `sound`).
+    """
+    if one.name or one.volume:
+        named = one.sound if isinstance(one.sound, str) else ""
+        return {"critical": 1, "name": one.name or named or "default", "volume": one.volume or 1.0}
+    return one.sound.model_dump(exclude_none=True) if isinstance(one.sound, Sound) else None
 
 
 def _android(one: Notification) -> Json:
