@@ -19,7 +19,6 @@ from shared.store.caps import Caps
 from shared.store.claims import Claims
 from shared.store.deaths import Deaths
 from shared.store.devices import Devices
-from shared.store.direct_replies import install
 from shared.store.duties import Duties
 from shared.store.erasures import Erasures
 from shared.store.events import Events
@@ -149,7 +148,6 @@ async def open_store(
 
     Within `limit` an operation is tried again; then it fails.
     """
-    install()
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
         url,
         w="majority",
