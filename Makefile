@@ -32,7 +32,7 @@ FLOW := tests/integration/flow
 FLOW_1 := $(wildcard $(FLOW)/test_[a-m]*.py)
 FLOW_2 := $(filter-out $(FLOW_1),$(wildcard $(FLOW)/test_*.py))
 FUZZ := tests/integration/ingest/test_schemathesis.py
-PURE := tests/unit tests/interop
+PURE := tests/unit tests/interop tests/integration/simulator tests/integration/transport
 LANES := flow-1 flow-2 pure
 test: setup ## Run every test against real servers: the flow's, which mostly wait, and those that need none beside all others
 	@mkdir -p build; pids=; failed=0; trap 'kill $$pids 2>/dev/null || true' INT TERM; \

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -59,25 +60,22 @@ def configured(tenant: Tenant) -> str:
     It cannot write lines of JSON: the import's own tests do. Of a stream that goes on it reads the first event.
     """
     keys = {"admin": ADMIN, "app": tenant.app_secret, "client": tenant.client_secret}
-    lines = ['hooks = "hooks.py"', "", "[generation]", "allow-x00 = false", ""]
+    app = f'parameters = {{ "path.app" = {json.dumps(tenant.id)} }}'
+    alike: dict[tuple[str, ...], list[str]] = defaultdict(list)  # a block for each operation is slow to look through
     for endpoint in ENDPOINTS:
-        lines += [
-            "[[operations]]",
-            f"include-name = {json.dumps(f'{endpoint.method} {endpoint.path}')}",
+        settings = [
             f"headers = {{ Authorization = {json.dumps(said(tenant, endpoint, keys[endpoint.access[0]]))} }}",
             *(["enabled = false"] if endpoint.lines else []),
             *(["max-stream-events = 1", "request-timeout = 5"] if STREAM in endpoint.media else []),
-            *([f'parameters = {{ "path.app" = {json.dumps(tenant.id)} }}'] if asked_of(endpoint) else []),
-            "",
+            *([app] if asked_of(endpoint) else []),
         ]
+        alike[tuple(settings)].append(f"{endpoint.method} {endpoint.path}")
     for endpoint in IBM.endpoints:
-        lines += [
-            "[[operations]]",
-            f"include-name = {json.dumps(f'{endpoint.method} {endpoint.path}')}",
-            f"headers = {{ appSecret = {json.dumps(tenant.app_secret)} }}",
-            f'parameters = {{ "path.app" = {json.dumps(tenant.id)} }}',
-            "",
-        ]
+        settings = [f"headers = {{ appSecret = {json.dumps(tenant.app_secret)} }}", app]
+        alike[tuple(settings)].append(f"{endpoint.method} {endpoint.path}")
+    lines = ['hooks = "hooks.py"', "", "[generation]", "allow-x00 = false", ""]
+    for settings_, names in alike.items():
+        lines += ["[[operations]]", f"include-name = {json.dumps(names)}", *settings_, ""]
     return "\n".join(lines)
 
 
