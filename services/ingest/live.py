@@ -1,6 +1,6 @@
 """Sends as they go on: one look at the store a quarter of a second for each send that is followed, however many follow.
 
-Planned sends have numbered events in the store. A small send's follow from its records, one for each.
+What there is to tell of one is read in `news`.
 """
 
 import asyncio
@@ -12,9 +12,9 @@ from typing import Final
 
 import structlog
 
+from services.ingest.news import OVER, news_of
 from services.ingest.problems import unavailable
 from shared.flow.order import Standing
-from shared.flow.report import Outcomes, Report, own_report
 from shared.flow.send import Send
 from shared.runtime.tasks import task_group
 from shared.store.connection import Store
@@ -34,7 +34,6 @@ KEPT: Final = 1000
 PAGE: Final = 200
 SENDS: Final = 1000
 """Sends that one process follows at once."""
-OVER: Final = frozenset({"finished", "rejected"})
 
 log = structlog.get_logger()
 
@@ -71,8 +70,10 @@ class Channel:
 class Live:
     """Lives as long as the process; `open_live` closes it."""
 
-    def __init__(self, store: Store, spawn: Callable[[Channel], None]) -> None:
+    def __init__(self, store: Store, spawn: Callable[[Channel], None], kept: int, page: int) -> None:
         self._store = store
+        self._kept = kept
+        self._page = page
         self._spawn = spawn
         self._channels: dict[str, asyncio.Future[Channel]] = {}
         self._closed = False
@@ -122,7 +123,7 @@ class Live:
     async def since(self, channel: Channel, n: int) -> list[Event]:
         """The next events behind this number, maybe not all of them; none if there is no news."""
         if channel.log and n + 1 < channel.log[0].n:
-            older = await self._store.events.after(channel.send.key, n, PAGE)
+            older = await self._store.events.after(channel.send.key, n, self._page)
             return older or channel.after(n)
         return channel.after(n)
 
@@ -133,9 +134,9 @@ class Live:
 
     async def _looked(self, channel: Channel) -> bool:
         try:
-            fresh = await self._news(channel)
+            fresh = await news_of(self._store, channel.send, channel.latest, self._kept)
             if not channel.log and channel.send.begins_at is not None and await self._replaced(channel):
-                fresh = await self._news(channel)
+                fresh = await news_of(self._store, channel.send, channel.latest, self._kept)
             if fresh or not channel.loaded:
                 channel.standing = await self._store.orders.get(channel.send.key)
         except StoreAway as error:
@@ -146,7 +147,7 @@ class Live:
             return False
         if fresh or not channel.loaded:
             async with channel.changed:
-                channel.log = [*channel.log, *fresh][-KEPT:]
+                channel.log = [*channel.log, *fresh][-self._kept :]
                 channel.loaded = True
                 channel.changed.notify_all()
         return bool(fresh)
@@ -158,28 +159,6 @@ class Live:
             return False
         channel.send = found
         return True
-
-    async def _news(self, channel: Channel) -> list[Event]:
-        send, latest = channel.send, channel.latest
-        if send.problems:
-            return [Event(1, Report(state="rejected", total=Outcomes(), accepted_at=send.accepted_at))]
-        if send.small and not send.purged:
-            parts = await self._store.records.of_send(send.key)
-            parts.sort(key=lambda part: (part.last_answer_at or part.looked_up_at, part.member))
-            return [
-                Event(n, own_report(len(send.routes), send.accepted_at, parts[:n]))
-                for n in range(latest + 1, len(parts) + 1)
-            ] or await self._kept(send, latest)
-        events = self._store.events
-        fresh = await events.after(send.key, latest, KEPT) if latest else await events.last(send.key, KEPT)
-        return fresh or await self._kept(send, latest)
-
-    async def _kept(self, send: Send, latest: int) -> list[Event]:
-        """Of a send so old that its events are gone, the end is there still."""
-        if latest:
-            return []
-        final = await self._store.reports.get(send.key)
-        return [Event(1, final)] if final is not None and final.state in OVER else []
 
     async def close(self) -> None:
         """Every stream ends; who wants more asks another process."""
@@ -193,7 +172,7 @@ class Live:
 
 
 @asynccontextmanager
-async def open_live(store: Store) -> AsyncIterator[Live]:
+async def open_live(store: Store, *, kept: int = KEPT, page: int = PAGE) -> AsyncIterator[Live]:
     """Closed at the end: nobody follows any longer."""
     async with task_group() as tasks:
         following: set[asyncio.Task[None]] = set()
@@ -203,7 +182,7 @@ async def open_live(store: Store) -> AsyncIterator[Live]:
             following.add(task)
             task.add_done_callback(following.discard)
 
-        live = Live(store, spawn)
+        live = Live(store, spawn, kept, page)
         try:
             yield live
         finally:

@@ -7,7 +7,8 @@ from typing import Final
 
 from services.ingest.call import Call, Reply, Text
 from services.ingest.desk import Desk
-from services.ingest.live import HEARTBEAT, OVER, Channel, Live
+from services.ingest.live import HEARTBEAT, Channel, Live
+from services.ingest.news import OVER
 from services.ingest.sends import SendView, the_send, view_of
 from shared.flow.identity import send_key
 from shared.flow.report import Outcomes, Report

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest import live as live_module
 from services.ingest.live import open_live
 from shared.flow.accept import RouteTarget, accept
 from shared.flow.audience import Audience
@@ -32,10 +31,8 @@ def followed() -> Send:
 
 
 async def test_of_a_long_send_the_last_events_are_in_memory_and_who_resumes_before_them_has_all(
-    mongodb_url: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mongodb_url: str, database: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(live_module, "KEPT", 5)
-    monkeypatch.setattr(live_module, "PAGE", 4)
     send = followed()
 
     async def found() -> Send:
@@ -45,7 +42,7 @@ async def test_of_a_long_send_the_last_events_are_in_memory_and_who_resumes_befo
         await store.ensure()
         for chunks in range(1, 31):
             await append(store, send, chunks)
-        async with open_live(store) as live:
+        async with open_live(store, kept=5, page=4) as live:
             channel = await live.join(send.key, found)
             assert [one.n for one in channel.log] == [26, 27, 28, 29, 30]
             for start in (0, 7, 24, 25, 28, 30):
