@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final, Literal
@@ -18,7 +18,7 @@ from services.cli.errors import CommandError
 from services.cli.importing import aerogear, ndjson, onesignal, sns
 from services.cli.importing.parts import Part, parts
 from services.cli.importing.refusals import Refusals
-from services.cli.importing.row import Reader, Row, Variants, WrongFormatError
+from services.cli.importing.row import Json, Reader, Row, Variants, WrongFormatError
 
 Format = Literal["ndjson", "aerogear", "onesignal", "sns"]
 READERS: Final[dict[Format, Reader]] = {
@@ -102,9 +102,22 @@ async def _sent(api: Api, part: Part, total: dict[str, int], refusals: Refusals)
     done = await api.import_devices(part.body)
     for name in ("created", "updated", "refused"):
         total[name] += done[name]
+    _tell(refusals, done, part.places)
+    if done["refused"] > len(done["errors"]) > 0:
+        await _ask_why(api, part, done["errors"][-1]["line"], len(done["errors"]), refusals)
+
+
+async def _ask_why(api: Api, part: Part, start: int, most: int, refusals: Refusals) -> None:
+    """The answer says why of so many refused lines only: the rest is imported again, to the same end, in pieces."""
+    for first in range(start, len(part.lines), most):
+        piece = Part(part.lines[first : first + most], part.places[first : first + most])
+        _tell(refusals, await api.import_devices(piece.body), piece.places)
+
+
+def _tell(refusals: Refusals, done: Json, places: Sequence[int]) -> None:
     for one in done["errors"]:
         why = "; ".join(f"{each['pointer']}: {each['detail']}".removeprefix(": ") for each in one["errors"])
-        refusals.tell(part.places[one["line"] - 1], "refused", why)
+        refusals.tell(places[one["line"] - 1], "refused", why)
 
 
 async def _export(where: Address, file: Path, variant: str | None) -> int:

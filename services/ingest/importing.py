@@ -1,7 +1,8 @@
 """A backend imports devices: a stream of lines, one registration each, and an answer for every line that is refused."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
@@ -11,22 +12,22 @@ from pydantic import Field, TypeAdapter, ValidationError
 from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
 from services.ingest.devices import NewDevice
+from services.ingest.importing_in_order import A_TURN, Numbered, open_writing
 from services.ingest.moments import Moment
 from services.ingest.problems import Refused
 from shared.flow.audience import DeviceId
 from shared.flow.model import Travelling
 from shared.flow.send import Problem
 from shared.providers.registry import problems_of, provider
-from shared.roster import Roster
 from shared.store.bulk import Line
 from shared.store.devices import Registration
 
 AT_ONCE: Final = 4000
 """Lines that are written together, while the next ones are read: the more, the closer they lie in the indexes."""
+FIRST: Final = 200
+"""The first of them, which tell what most of the others are."""
 IN_ALL: Final = 4 * 1024 * 1024
 """Bytes of such lines; those that are as long as a line may be go in smaller groups."""
-A_TURN: Final = 100
-"""Lines that are read in one turn of the loop: a couple of milliseconds."""
 LISTED: Final = 5000
 """Refused lines of which the answer tells why; of more it tells how many."""
 OF_EACH: Final = 10
@@ -62,7 +63,7 @@ class Tally:
     """An import being added up."""
 
     def __init__(self) -> None:
-        self.lines = self.created = self.updated = self.refused = 0
+        self.lines = self.refused = 0
         self.errors: list[RefusedLine] = []
 
     def refuse(self, line: int, errors: list[Problem]) -> None:
@@ -71,46 +72,49 @@ class Tally:
         if len(self.errors) < LISTED:
             self.errors.append(RefusedLine(line=line, errors=tuple(errors[:OF_EACH])))
 
-    def whole(self) -> Imported:
+    def foreign(self, line: int, why: str) -> None:
+        """A line names a device that the app does not have."""
+        self.refuse(line, [Problem(pointer="/id", detail=why)])
+
+    def whole(self, created: int, updated: int) -> Imported:
         """The answer."""
         return Imported(
-            lines=self.lines, created=self.created, updated=self.updated, refused=self.refused,
+            lines=self.lines, created=created, updated=updated, refused=self.refused,
             errors=tuple(sorted(self.errors, key=lambda one: one.line)),
         )  # fmt: skip
 
 
 _READ: Final = TypeAdapter(ImportedDevice)
-Numbered = tuple[int, Line]
 
 
 async def receive(desk: Desk, call: Call) -> Reply:
     """Registers what comes in; a line that is refused keeps no other back."""
     roster = await desk.rosters.of(call.app, fresh=True)
-    tally, writing = Tally(), None
-    try:
+    tally = Tally()
+    reading = Reading(
+        call.app, {one.variant: (one.platform, provider(one.platform).canonical) for one in roster.targets}, tally
+    )
+    async with open_writing(desk.store.bulk, tally.foreign) as writing:
         async for batch in _batches(call.body):
-            some = await _read(call.app, roster, batch, tally, desk.now())
-            if writing is not None:
-                await writing  # one batch at a time, so that of two lines for one device the later one wins
-            writing = asyncio.create_task(_write(desk, some, tally))
-        if writing is not None:
-            await writing
-    finally:
-        if writing is not None:
-            await asyncio.wait([writing])
-    return Reply(HTTPStatus.OK, tally.whole())
+            await writing.put(await reading.lines(batch, desk.now()))
+        await writing.end()
+    return Reply(HTTPStatus.OK, tally.whole(writing.created, writing.updated))
 
 
 async def _batches(lines: AsyncIterator[list[bytes]]) -> AsyncIterator[list[tuple[int, bytes]]]:
     """Lines with their numbers, so many at once; empty ones are none."""
-    batch, number = list[tuple[int, bytes]](), 0
+    batch, number, size, most = list[tuple[int, bytes]](), 0, 0, FIRST
     try:
         async for some in lines:
-            batch += [(place, line) for place, line in enumerate(some, number + 1) if line.strip()]
-            number += len(some)
-            while len(batch) >= AT_ONCE or sum(len(line) for _, line in batch) >= IN_ALL:
-                yield batch[:AT_ONCE]
-                batch = batch[AT_ONCE:]
+            for line in some:
+                number += 1
+                if not line or line.isspace():
+                    continue
+                batch.append((number, line))
+                size += len(line)
+                if len(batch) >= most or size >= IN_ALL:
+                    yield batch
+                    batch, size, most = [], 0, AT_ONCE
     except Refused:
         if batch:
             yield batch  # what came before it is imported
@@ -119,40 +123,38 @@ async def _batches(lines: AsyncIterator[list[bytes]]) -> AsyncIterator[list[tupl
         yield batch
 
 
-async def _read(
-    app: str, roster: Roster, batch: list[tuple[int, bytes]], tally: Tally, now: datetime
-) -> list[Numbered]:
-    """Those that are registrations; between some of them others have their turn, and what is written goes on."""
-    read: list[Numbered] = []
-    for start in range(0, len(batch), A_TURN):
-        await asyncio.sleep(0)
-        found = (_line(app, roster, one, tally, now) for one in batch[start : start + A_TURN])
-        read += [one for one in found if one is not None]
-    return read
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Reads the lines of one import. By variant of its app: the platform, and how it spells a token."""
 
+    app: str
+    variants: Mapping[str, tuple[str, Callable[[str], str]]]
+    tally: Tally
 
-def _line(app: str, roster: Roster, numbered: tuple[int, bytes], tally: Tally, now: datetime) -> Numbered | None:
-    number, raw = numbered
-    tally.lines += 1
-    try:
-        new = _READ.validate_json(raw, strict=True)
-    except ValidationError as error:
-        tally.refuse(number, problems_of(error))
-        return None
-    platform = roster.platform(new.variant)
-    if platform is None:
-        tally.refuse(number, [Problem(pointer="/variant", detail="the app has no such variant")])
-        return None
-    at = min(now, new.registered_at) if new.registered_at else now
-    registration = Registration(
-        app, new.variant, platform, provider(platform).canonical(new.token), new.installation, new.said(),
-        bytes.fromhex(new.id) if new.id else None,
-    )  # fmt: skip
-    return number, Line(registration, at, min(at, new.first_seen) if new.first_seen else None)
+    async def lines(self, batch: Sequence[tuple[int, bytes]], now: datetime) -> list[Numbered]:
+        """Those that are registrations; between some of them others have their turn, and what is written goes on."""
+        read: list[Numbered] = []
+        for start in range(0, len(batch), A_TURN):
+            await asyncio.sleep(0)
+            for number, raw in batch[start : start + A_TURN]:
+                if (line := self._line(number, raw, now)) is not None:
+                    read.append((number, line))
+        return read
 
-
-async def _write(desk: Desk, some: list[Numbered], tally: Tally) -> None:
-    done = await desk.store.bulk.register([line for _, line in some])
-    tally.created, tally.updated = tally.created + done.created, tally.updated + done.updated
-    for place, why in done.refused.items():
-        tally.refuse(some[place][0], [Problem(pointer="/id", detail=why)])
+    def _line(self, number: int, raw: bytes, now: datetime) -> Line | None:
+        self.tally.lines += 1
+        try:
+            new = _READ.validate_json(raw, strict=True)
+        except ValidationError as error:
+            self.tally.refuse(number, problems_of(error))
+            return None
+        if new.variant not in self.variants:
+            self.tally.refuse(number, [Problem(pointer="/variant", detail="the app has no such variant")])
+            return None
+        platform, spelled = self.variants[new.variant]
+        at = min(now, new.registered_at) if new.registered_at else now
+        registration = Registration(
+            self.app, new.variant, platform, spelled(new.token), new.installation, new.said(),
+            bytes.fromhex(new.id) if new.id else None,
+        )  # fmt: skip
+        return Line(registration, at, min(at, new.first_seen) if new.first_seen else None)

@@ -78,11 +78,11 @@ class Profile(Travelling):
 
     def said(self) -> dict[str, Any]:
         """What was said, by field; None for what is to be removed."""
-        given = self.model_fields_set
-        said = {name: value for name, value in self.__dict__.items() if name in given and name in PROFILED}
+        given, values = self.model_fields_set, self.__dict__
+        said = {name: values[name] for name in PROFILED if name in given}
         if said.get("tags"):
             said["tags"] = list(dict.fromkeys(said["tags"]))
         return said
 
 
-PROFILED: Final = frozenset(Profile.model_fields)
+PROFILED: Final = tuple(Profile.model_fields)

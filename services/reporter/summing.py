@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from services.reporter.deriving import Deriving
+from services.reporter.deriving import Deriving, NotVisible
 from services.reporter.feedback import Feedback
 from shared.bus.errors import BusError
 from shared.flow.books import unclosed
@@ -25,6 +25,10 @@ LEAST_BETWEEN: Final = 0.25
 """Seconds between two sums of one send."""
 SHARE: Final = 4
 """A sum that takes so long is repeated after so many times as long."""
+MOST_BETWEEN: Final = 5.0
+"""Seconds that no sum waits longer for its turn: one that hung through an outage says nothing about the next."""
+AGAIN: Final = 1.0
+"""Seconds until what failed is tried again, however long it had taken to fail."""
 EVENTS: Final = 1000
 """An event is not nearer to the one before it than this part of the send's age, so that long sends have few."""
 NAP: Final = 0.05
@@ -66,18 +70,22 @@ class Summing:
             self.dirty(key)
         for key in [key for key in self._dirty if all_ or self._not_before.get(key, 0.0) <= now]:
             del self._dirty[key]
-            began = time.monotonic()
+            began, failed = time.monotonic(), False
             try:
                 await self._sum(key)
-            except (StoreAway, BusError) as error:
+            except (StoreAway, BusError, NotVisible) as error:
                 log.warning("not_summed", send=key, error=type(error).__name__)
                 self._dirty.setdefault(key, began)
+                failed = True
+            except Exception:  # one send's books, whatever is in them, hold up no other's; the sweep reminds us
+                log.exception("not_summed", send=key)
+                failed = True
             except asyncio.CancelledError:  # on drain, which sums what is left
                 self._dirty.setdefault(key, began)
                 raise
-            took = time.monotonic() - began
-            if key in self._plans or key in self._dirty:  # else it is finished, and forgotten
-                self._not_before[key] = time.monotonic() + max(LEAST_BETWEEN, SHARE * took)
+            now = time.monotonic()
+            if failed or key in self._plans or key in self._dirty:  # else it is finished, and forgotten
+                self._not_before[key] = now + (AGAIN if failed else pause_after(now - began))
 
     async def _sum(self, key: str) -> None:
         plan = await self._plan(key)
@@ -139,3 +147,8 @@ class Summing:
         self._plans.pop(key, None)
         self._not_before.pop(key, None)
         self._later.pop(key, None)
+
+
+def pause_after(took: float) -> float:
+    """Seconds between a sum that took so many and the next of the same send."""
+    return min(max(LEAST_BETWEEN, SHARE * took), MOST_BETWEEN)

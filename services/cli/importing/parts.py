@@ -6,12 +6,11 @@ from typing import Final
 
 from services.cli.importing.row import Row, Skipped
 
-LINES: Final = 5_000
-"""Large enough that a request costs nothing beside its lines, small enough to be answered soon on a busy machine; of no
-more refused lines the answer says why."""
+LINES: Final = 50_000
+"""Large enough that a request costs nothing beside its lines, small enough to be answered soon on a busy machine."""
 LONGEST: Final = 64 * 1024
 """Bytes of a line: a longer one would end the whole request."""
-BYTES: Final = 8_000_000
+BYTES: Final = 16_000_000
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.cli.local.errors import StartFailedError
-from services.cli.local.mongod import REPLICA_SET, primary
+from services.cli.local.mongod import CACHE_GB, EVICTION, REPLICA_SET, primary
 from services.cli.local.owned import wait_until
 from services.cli.local.ports import LOOPBACK, free_port
 from services.cli.local.rabbitmq import speaks_amqp
@@ -23,7 +23,8 @@ MONGODB_IMAGE = "mongo:6"
 MONGODB_PORT = 27017
 MONGODB_COMMAND = (
     *("mongod", "--replSet", REPLICA_SET, "--bind_ip_all"),
-    *("--wiredTigerCacheSizeGB", "0.5", "--slowOpSampleRate", "0"),  # the log of a slow query has users' names in it
+    *("--wiredTigerCacheSizeGB", str(CACHE_GB), "--wiredTigerEngineConfigString", EVICTION),
+    *("--slowOpSampleRate", "0"),  # the log of a slow query has users' names in it
 )
 BY_HAND = f"""\
 Neither a Docker daemon nor Debian's packages could be used. With Docker, these do the same:

@@ -11,7 +11,7 @@ from typing import Any
 from services.cli.local import docker
 from services.cli.local.errors import StackStateError
 from services.cli.local.fleet import TIME_SCALE, Fleet
-from services.cli.local.mongod import LocalStore
+from services.cli.local.mongod import LocalStore, cache_gb
 from services.cli.local.owned import Owned
 from services.cli.local.processes import DRAIN_PATIENCE
 from services.cli.local.rabbitmq import LocalBroker
@@ -159,7 +159,7 @@ def wipe(folder: Path) -> None:
 def _servers(folder: Path) -> tuple[Broker, Server]:
     if docker.answers():
         return docker.container_broker(folder / "rabbitmq"), docker.container_store(folder / "mongodb")
-    return LocalBroker(folder / "rabbitmq"), LocalStore(folder / "mongodb")
+    return LocalBroker(folder / "rabbitmq"), LocalStore(folder / "mongodb", cache_gb())
 
 
 def _services(known: Mapping[str, Any]) -> dict[str, Owned]:

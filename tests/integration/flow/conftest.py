@@ -1,7 +1,7 @@
 """Two fleets: one that every test shares, with an app of its own, and one whose processes tests stop and kill."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from shared.store.keyring import open_keyring
 from tests.integration.flow.backend import Backend, OverAmqp, open_backend
 from tests.integration.flow.providers import Providers
 from tests.integration.flow.scene import Scene, open_scene
+from tests.integration.flow.witness import witnessed
 
 Extra = Mapping[str, Mapping[str, str]]
 HERE = {"WEBHOOK_NETWORKS": "127.0.0.0/8"}
@@ -29,6 +30,19 @@ FAULTS: Extra = {
     "ingest": HERE,
     "reporter": HERE,
 }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With the failure of a test comes what its fleet logged meanwhile."""
+    report = yield
+    if report.when == "call" and report.failed:
+        found = getattr(item, "funcargs", {}).values()
+        for fleet in {one.fleet for one in found if isinstance(one, Scene)}:
+            report.sections.append(("the fleet logged", witnessed(fleet.site.folder / "log", call.start)))
+    return report
 
 
 @contextmanager

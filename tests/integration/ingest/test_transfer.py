@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.ingest.importing import LISTED
 from services.ingest.lines import LONGEST
 from tests.integration.ingest.conftest import Database, Ingest
 from tests.integration.ingest.tenant import Tenant, bearer
@@ -144,6 +146,31 @@ async def test_more_refusals_than_are_listed_are_counted(tenant: Tenant) -> None
     assert (found["refused"], len(found["errors"]), found["errors"][-1]["line"]) == (5500, 5000, 5000)
 
 
+async def test_lines_end_as_if_they_came_one_after_the_other_however_many_are_written_at_once(tenant: Tenant) -> None:
+    """Batches of new devices go side by side; in and between them devices come again, and tokens change hands."""
+    rng = random.Random(3)
+    phones = [*range(9_000), *(rng.randrange(9_000) for _ in range(300))]
+    rng.shuffle(phones)
+    lines = [
+        {
+            "variant": tenant.fcm, "user": f"line {n}", "installation": f"p{phone}",
+            "token": f"t{rng.randrange(9_000) if rng.random() < 0.02 else phone}",
+        }
+        for n, phone in enumerate(phones)
+    ]  # fmt: skip
+    found = await imported(tenant, *lines)
+    assert found["refused"] == 0
+    rows: dict[str, tuple[str, str]] = {}
+    owners: dict[str, str] = {}
+    for one in lines:
+        phone, token = one["installation"], one["token"]
+        if phone in rows:
+            del owners[rows[phone][0]]
+        rows.pop(owners.get(token, phone), None)  # a token has one device, and a device one token
+        rows[phone], owners[token] = (token, one["user"]), phone
+    assert sorted((one["token"], one["user"]) for one in await exported(tenant)) == sorted(rows.values())
+
+
 async def test_what_is_no_stream_of_lines_is_refused(tenant: Tenant) -> None:
     assert (await sent(tenant, b"{}", **{"content-type": "application/json"})).status_code == 415
     assert (await sent(tenant, b"x" * (LONGEST + 1))).status_code == 413
@@ -191,3 +218,14 @@ async def test_the_command_moves_devices_in_and_out_and_tells_of_each_that_it_di
     nowhere = await carillon(tenant, ingest.url, "import", str(source), "--errors", str(tmp_path / "no" / "errors"))
     said = " ".join(nowhere.stderr.decode().split())  # the terminal's lines are none of its words
     assert (nowhere.returncode, said.endswith(": No such file or directory")) == (1, True), said
+
+
+async def test_the_command_says_why_of_more_lines_than_an_answer_tells_of(
+    tenant: Tenant, ingest: Ingest, tmp_path: Path
+) -> None:
+    errors, good = tmp_path / "errors", json.dumps({"variant": tenant.fcm, "token": "good"}).encode()
+    given = b"\n".join([good, *[b"[]"] * (LISTED + 1), good, *[b"[]"] * 9])
+    done = await carillon(tenant, ingest.url, "import", "-", "--errors", str(errors), given=given)
+    assert done.stdout.decode().strip() == f"1 created, 1 updated, {LISTED + 10:,} refused, 0 skipped"
+    told = [json.loads(line)["row"] for line in errors.read_text().splitlines()]
+    assert told == [row for row in range(2, LISTED + 13) if row != LISTED + 3]

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cli.importing import aerogear, json_values, ndjson, onesignal, sns
-from services.cli.importing.parts import LINES, parts
+from services.cli.importing.parts import parts
 from services.cli.importing.row import Device, Reader, Row, Skipped, Variants, WrongFormatError
-from services.ingest.importing import LISTED
 
 VARIANTS = Variants({"apns": "v-ios", "fcm": "v-android"})
 Json = dict[str, Any]
@@ -226,7 +225,3 @@ def test_a_line_that_would_end_the_whole_request_is_left_out() -> None:
     (part,) = parts(iter(rows(ndjson.read, b"\xef\xbb\xbf" + f'{{"token":"a"}}\r\n{long}\n{{"token":"b"}}'.encode())))
     assert (part.places, part.lines) == ([1, 3], [b'{"token":"a"}', b'{"token":"b"}'])
     assert [(one.place, one.why) for one in part.skipped] == [(2, "longer than 64 kB")]
-
-
-def test_of_all_lines_of_a_part_the_answer_says_why() -> None:
-    assert LINES <= LISTED
