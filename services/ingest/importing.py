@@ -12,14 +12,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 from services.ingest.call import Call, Reply
 from services.ingest.desk import Desk
 from services.ingest.devices import NewDevice
-from services.ingest.importing_in_order import A_TURN, Numbered, open_writing
+from services.ingest.importing_in_order import Numbered, open_writing
 from services.ingest.moments import Moment
 from services.ingest.problems import Refused
 from shared.flow.audience import DeviceId
 from shared.flow.model import Travelling
 from shared.flow.send import Problem
 from shared.providers.registry import problems_of, provider
-from shared.store.bulk import Line
+from shared.store.bulk import A_TURN, Line
 from shared.store.devices import Registration
 
 AT_ONCE: Final = 4000

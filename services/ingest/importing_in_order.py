@@ -1,23 +1,24 @@
 """Writes what an import reads, batch by batch, as if line by line: of two lines for one device the later one wins.
 
 While most devices are new, two batches are written at once: an insert that collides with nothing is the same before and
-after what else is in hand. The rest of a batch waits for the batch before it.
+after what else is in hand, and the rest of a batch waits for the batch before it. While most are known, the next batch
+is looked up while one is written.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
-from shared.store.bulk import Bulk, Draft, Line, draft
+from shared.store.bulk import A_TURN, Bulk, Done, Draft, Line, Plan, draft
 
-A_TURN: Final = 100
-"""Lines that are worked on in one turn of the loop: a couple of milliseconds."""
 NEW: Final = 0.9
 """If such a share of a batch was new, the next one is inserted before anybody is looked up."""
 
 Numbered = tuple[int, Line]
 """A line with its number."""
+Writes = Coroutine[Any, Any, None]
 
 
 class Writing:
@@ -29,19 +30,15 @@ class Writing:
         self._older: asyncio.Task[None] | None = None
         self._newest: asyncio.Task[None] | None = None
         self._drafts: Sequence[Draft] = ()
+        self._touched: AbstractSet[bytes] = frozenset()
         self._mostly_new = False
         self.created = self.updated = 0
 
     async def put(self, some: Sequence[Numbered]) -> None:
         """Returns when there is room for another batch. Raises what an earlier one failed of."""
-        drafts = await self._drafted(some) if self._mostly_new else []
-        first, in_hand = self._newest is None, self._older if drafts and self._drafts else self._newest
-        if in_hand is not None:
-            await in_hand
-        others = {key for one in self._drafts for key in one.keys}
-        every = range(len(some))
-        write = self._insert(some, drafts, others, self._newest) if drafts else self._register(some, every)
-        self._older, self._newest, self._drafts = self._newest, asyncio.create_task(write), drafts
+        first = self._newest is None
+        write = await (self._new(some) if self._mostly_new else self._known(some))
+        self._older, self._newest = self._newest, asyncio.create_task(write)
         if first:  # it tells what the next ones are
             await self._newest
 
@@ -55,16 +52,37 @@ class Writing:
         if under_way := [one for one in (self._older, self._newest) if one is not None]:
             await asyncio.wait(under_way)
 
-    async def _drafted(self, some: Sequence[Numbered]) -> list[Draft]:
+    async def _new(self, some: Sequence[Numbered]) -> Writes:
         """What there is to compute is done while the lines before these are written."""
         drafts: list[Draft] = []
         for start in range(0, len(some), A_TURN):
             await asyncio.sleep(0)
             drafts += [draft(line) for _, line in some[start : start + A_TURN]]
-        return drafts
+        if in_hand := self._older if self._drafts else self._newest:
+            await in_hand
+        others = {key for one in self._drafts for key in one.keys}
+        self._drafts, self._touched = drafts, frozenset()
+        return self._insert(some, drafts, others, self._newest)
+
+    async def _known(self, some: Sequence[Numbered]) -> Writes:
+        """Who is known is looked up while the lines before these are written; again, if those were of the same."""
+        if self._drafts and self._newest is not None:
+            await self._newest
+        lines = [line for _, line in some]
+        plan, before = await self._bulk.plan(lines), self._touched
+        if self._newest is not None:
+            await self._newest
+        if not before.isdisjoint(plan.touched):
+            plan = await self._bulk.plan(lines)
+        self._drafts, self._touched = (), plan.touched
+        return self._carry_out(some, plan)
 
     async def _insert(
-        self, some: Sequence[Numbered], drafts: Sequence[Draft], others: set[bytes], before: asyncio.Task[None] | None
+        self,
+        some: Sequence[Numbered],
+        drafts: Sequence[Draft],
+        others: AbstractSet[bytes],
+        before: asyncio.Task[None] | None,
     ) -> None:
         rest = await self._bulk.insert(drafts, others)
         self.created += len(some) - len(rest)
@@ -72,15 +90,18 @@ class Writing:
         if before is not None:
             await before
         if rest:
-            await self._register(some, rest)
+            left = [some[place] for place in rest]
+            self._count(left, await self._bulk.register([line for _, line in left]))
 
-    async def _register(self, some: Sequence[Numbered], places: Sequence[int]) -> None:
-        done = await self._bulk.register([some[place][1] for place in places])
+    async def _carry_out(self, some: Sequence[Numbered], plan: Plan) -> None:
+        done = await self._bulk.carry_out(plan)
+        self._count(some, done)
+        self._mostly_new = done.created >= NEW * len(some)
+
+    def _count(self, some: Sequence[Numbered], done: Done) -> None:
         self.created, self.updated = self.created + done.created, self.updated + done.updated
         for place, why in done.refused.items():
-            self._refuse(some[places[place]][0], why)
-        if len(places) == len(some):
-            self._mostly_new = done.created >= NEW * len(some)
+            self._refuse(some[place][0], why)
 
 
 @asynccontextmanager

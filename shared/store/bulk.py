@@ -24,6 +24,8 @@ from shared.store.errors import only_duplicates
 from shared.store.look_ups import token_key
 from shared.store.updating import update_all
 
+A_TURN: Final = 100
+"""Lines that are worked on in one turn of the loop."""
 SIDE_BY_SIDE: Final = 2
 """Commands at once."""
 T = TypeVar("T")
@@ -48,6 +50,21 @@ class Line:
     new: Registration
     at: datetime
     first_seen: datetime | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What becomes of each of a bulk's lines, by its place, as the store was when it was asked."""
+
+    lines: Sequence[Line]
+    fresh: dict[int, dict[str, Any]] = field(default_factory=dict)
+    changes: dict[int, Update] = field(default_factory=dict)
+    apart: list[int] = field(default_factory=list)
+    """Those that are left to `Devices.register`."""
+    done: Done = field(default_factory=Done)
+    """What nothing is written for."""
+    touched: set[bytes] = field(default_factory=set)
+    """Every device, and every key of a token, that is or was in it."""
 
 
 @dataclass(slots=True)  # not frozen: made for each line of an import, at half the cost
@@ -99,35 +116,43 @@ class Bulk:
 
     async def register(self, lines: Sequence[Line]) -> Done:
         """All of them, of one app; the last of those that mean the same device or token wins."""
-        done = Done()
+        return await self.carry_out(await self.plan(lines))
+
+    async def plan(self, lines: Sequence[Line]) -> Plan:
+        """What there is to write. It holds as long as nobody writes what it touches."""
         keys = [token_key(one.new.variant, one.new.token) for one in lines]
         own = [one.new.device or one.new.installed for one in lines]
         rows, by_key = await self._known(keys, [one for one in own if one is not None])
-        fresh: dict[int, dict[str, Any]] = {}
-        changes: dict[int, Update] = {}
-        apart: list[int] = []
-        seen: set[bytes] = set()
+        plan, seen = Plan(lines), set[bytes]()
         for place, (line, key, named) in enumerate(zip(lines, keys, own, strict=True)):
+            if place % A_TURN == 0:
+                await asyncio.sleep(0)
             device = named or by_key.get(key) or device_id(line.new.variant, f"t:{line.new.token}")
             row = rows.get(device)
             if row is not None and (row["app"], row["variant"]) != (line.new.app, line.new.variant):
-                done.refused[place] = FOREIGN
+                plan.done.refused[place] = FOREIGN
             elif key in seen or device in seen or by_key.get(key, device) != device or (not named and _moved(row, key)):
-                apart.append(place)
+                plan.apart.append(place)
             elif row is None:
-                fresh[place] = _row(line, device, key)
+                plan.fresh[place] = _row(line, device, key)
             elif (change := _change(line, row, key)) is not None:
-                changes[place] = change
+                plan.changes[place] = change
             else:
-                done.updated += 1  # it says nothing new
+                plan.done.updated += 1  # it says nothing new
             seen |= {key, device}
-        work = [self._insert(some) for some in _dealt(fresh, lambda row: row["shard"])]
-        work += [self._update(some) for some in _dealt(changes, lambda change: bytes(change["q"]["_id"]))]
+        plan.touched = seen.union(rows, (bytes(row["token_key"]) for row in rows.values()))
+        return plan
+
+    async def carry_out(self, plan: Plan) -> Done:
+        """Writes it, once."""
+        done, lines = plan.done, plan.lines
+        work = [self._insert(some) for some in _dealt(plan.fresh, lambda row: row["shard"])]
+        work += [self._update(some) for some in _dealt(plan.changes, lambda change: bytes(change["q"]["_id"]))]
+        failed = set(plan.apart)
         for collided in await asyncio.gather(*work):
-            apart += collided
-        failed = set(apart)
-        done.created += len(fresh.keys() - failed)
-        done.updated += len(changes.keys() - failed)
+            failed.update(collided)
+        done.created += len(plan.fresh.keys() - failed)
+        done.updated += len(plan.changes.keys() - failed)
         for place in sorted(failed):
             _, created = await self._registry.register(lines[place].new, lines[place].at)
             done.created, done.updated = done.created + created, done.updated + (not created)
