@@ -28,6 +28,8 @@ A_TURN: Final = 100
 """Lines that are worked on in one turn of the loop."""
 SIDE_BY_SIDE: Final = 2
 """Commands at once."""
+UNASKED: Final = {"platform": 0, "shard": 0, "first_seen": 0}
+"""Never change."""
 T = TypeVar("T")
 Update = dict[str, Any]
 """A statement of the command `update`."""
@@ -162,12 +164,18 @@ class Bulk:
         self, keys: Sequence[bytes], ids: Sequence[bytes]
     ) -> tuple[dict[bytes, dict[str, Any]], dict[bytes, bytes]]:
         """The rows that have one of these tokens or ids, by id; and whose each token is."""
-        found = await self._devices.find({"token_key": {"$in": list(keys)}}, batch_size=5000).to_list(None)
+        found = await self._those("token_key", keys)
         here = {bytes(one["_id"]) for one in found}
         if missing := [one for one in ids if one not in here]:
-            found += await self._devices.find({"_id": {"$in": missing}}, batch_size=5000).to_list(None)
+            found += await self._those("_id", missing)
         rows = {bytes(one["_id"]): one for one in found}
         return rows, {bytes(one["token_key"]): device for device, one in rows.items()}
+
+    async def _those(self, field: str, values: Sequence[bytes]) -> list[dict[str, Any]]:
+        half = -(-len(values) // SIDE_BY_SIDE) or 1
+        some = [values[start : start + half] for start in range(0, len(values), half)]
+        found = [self._devices.find({field: {"$in": one}}, UNASKED, batch_size=5000).to_list(None) for one in some]
+        return [one for each in await asyncio.gather(*found) for one in each]
 
     async def _insert(self, fresh: dict[int, dict[str, Any]]) -> list[int]:
         """The places of those that were there all the same."""
