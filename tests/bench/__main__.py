@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 from rich.console import Console
 
 from services.cli.local.errors import LocalStackError
-from tests.bench import bars, capped, growth, latency, outcomes, pipeline, send_path, single
+from tests.bench import bars, capped, growth, importing, latency, outcomes, pipeline, send_path, single
 from tests.bench.figures import FILE, Figure, MeasureError, Outcome, Table, draw, markdown, write
 from tests.bench.machine import about
 
@@ -69,8 +69,13 @@ def _capped(asked: Asked) -> Outcome:
     return capped.measure(capped.QUICK if asked.quick else capped.FULL)
 
 
+def _importing(asked: Asked) -> Outcome:
+    return importing.measure(importing.QUICK if asked.quick else importing.FULL)
+
+
 PARTS: Final[dict[str, Part]] = {
-    "a": _send_path, "b": _pipeline, "c": _single, "d": _growth, "e": _latency, "g": _capped, "h": _outcomes
+    "a": _send_path, "b": _pipeline, "c": _single, "d": _growth, "e": _latency, "g": _capped, "h": _outcomes,
+    "i": _importing,
 }  # fmt: skip
 ALIAS: Final = {"f": "a"}
 """Measured with the other, as it is a ratio to it."""

@@ -35,6 +35,7 @@ BARS: Final = (
     Bar("delivery_peak_mb", "delivery's memory, peak MB", 110, most=True),
     Bar("delivery_growth_mb", "delivery's memory over the largest broadcast, last less first, MB", 5, most=True),
     Bar("growth_3m_over_1m", "time per notification, 3 M devices ÷ 1 M", 1.1, most=True),
+    Bar("import_per_s", "devices imported by the command, new ones, per second", 20_000),
     Bar("last_answer_to_finished_s", "last answer → finished report, s", 1, most=True, time=True),
 )
 

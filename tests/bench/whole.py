@@ -62,14 +62,14 @@ class Whole:
 
 
 @contextmanager
-def running(extra: Mapping[str, str] | None = None) -> Iterator[Whole]:
+def running(extra: Mapping[str, str] | None = None, memory_gb: float = CACHE_GB) -> Iterator[Whole]:
     """A broker and a store of its own for as long as the block runs. `extra`: more variables for delivery."""
     ours = FOLDER / "whole" / str(os.getpid())
     _forget_the_dead(ours.parent)
     folder = ours / str(len([*ours.glob("*")]))  # one process may start several, one after the other
     folder.mkdir(parents=True, mode=0o700)
     certificate, port = sink.certificate(), free_port()
-    store, broker = LocalStore(folder / "mongodb", CACHE_GB), LocalBroker(folder / "rabbitmq")
+    store, broker = LocalStore(folder / "mongodb", memory_gb), LocalBroker(folder / "rabbitmq")
     apple = {"APNS_PRODUCTION_URL": f"https://{LOOPBACK}:{port}", "PROVIDER_CA_FILE": str(certificate.ca)}
     fleet = Fleet(folder, broker.url, store.url, time_scale=1, extra={DELIVERY: apple | dict(extra or {})}, waves=WAVES)
     place = Place(store.url, fleet.site.database, folder / "keys" / "keyring")
