@@ -36,6 +36,8 @@ class Writing:
 
     async def put(self, some: Sequence[Numbered]) -> None:
         """Returns when there is room for another batch. Raises what an earlier one failed of."""
+        if not some:
+            return
         first = self._newest is None
         write = await (self._new(some) if self._mostly_new else self._known(some))
         self._older, self._newest = self._newest, asyncio.create_task(write)
@@ -48,9 +50,12 @@ class Writing:
             await self._newest
 
     async def close(self) -> None:
-        """Returns when nothing is being written any more."""
-        if under_way := [one for one in (self._older, self._newest) if one is not None]:
-            await asyncio.wait(under_way)
+        """Returns when nothing is being written any more, however it ended."""
+        for one in (self._older, self._newest):
+            if one is not None:
+                await asyncio.wait([one])
+                if not one.cancelled():
+                    one.exception()  # seen; it was raised to who waited for it, or came after what ended the import
 
     async def _new(self, some: Sequence[Numbered]) -> Writes:
         """What there is to compute is done while the lines before these are written."""
