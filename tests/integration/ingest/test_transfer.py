@@ -149,15 +149,15 @@ async def test_more_refusals_than_are_listed_are_counted(tenant: Tenant) -> None
 async def test_lines_end_as_if_they_came_one_after_the_other_however_many_are_written_at_once(tenant: Tenant) -> None:
     """First most are new, then most are known; in and between batches devices come again, and tokens change hands."""
     rng, rows, owners = random.Random(5), dict[str, tuple[str, str]](), dict[str, str]()
-    for again in range(2):
+    for _ in range(2):
         phones = [*range(9_000), *(rng.randrange(9_000) for _ in range(300))]
         rng.shuffle(phones)
         lines = [
             {
-                "variant": tenant.fcm, "user": f"line {n} of {again}", "installation": f"p{phone}",
+                "variant": tenant.fcm, "user": f"u{rng.randrange(3)}", "installation": f"p{phone}",
                 "token": f"t{rng.randrange(9_000) if rng.random() < 0.02 else phone}",
             }
-            for n, phone in enumerate(phones)
+            for phone in phones
         ]  # fmt: skip
         assert (await imported(tenant, *lines))["refused"] == 0
         for one in lines:
