@@ -96,7 +96,8 @@ class Summing:
     async def _sum_of(self, plan: Plan) -> None:
         key = plan.key
         now, recorded = self.clock.now(), await self.store.records.sum(key)
-        summed = report(plan, recorded, finished_at=now)
+        last = recorded.last_answer_at or now  # by another machine's clock, which may be ahead of ours
+        summed = report(plan, recorded, finished_at=max(now, last))
         if summed.state == "finished":
             for problem in unclosed(summed):
                 log.error("books_do_not_close", send=key, problem=problem)
