@@ -25,7 +25,7 @@ from tests.chaos.providers import PLATFORMS, Providers
 from tests.chaos.replica_set import Store
 from tests.chaos.scene import Scene
 
-HTTP_PATIENCE = 30.0
+HTTP_PATIENCE = 15.0
 WEBHOOKS = {"WEBHOOK_NETWORKS": f"{LOOPBACK}/32"}
 
 

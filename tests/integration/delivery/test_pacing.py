@@ -101,7 +101,7 @@ async def test_three_replicas_keep_a_limit_together_also_when_one_of_them_is_kil
     await asyncio.gather(*replicas, return_exceptions=True)
     starts = [provider.arrivals[0][0] + tenth / 10 for tenth in range(1, 48)]
     windows = [provider.between(start, start + 5) for start in starts if start + 5 <= ended]
-    assert min(windows) >= 0.75 * 5 * RATE, windows  # a machine that stalls sends less; that it never does, chaos shows
+    assert min(windows) >= 0.9 * 5 * RATE, windows
     assert max(windows) <= 1.1 * 5 * RATE, windows
 
 
