@@ -12,6 +12,8 @@ EVERY: Final = timedelta(seconds=30)
 WARN: Final = timedelta(seconds=2)
 SLOW: Final = timedelta(seconds=2)
 """An answer that took this long is no measurement: up to half of it is error, and a store that elects takes many."""
+TICK: Final = timedelta(milliseconds=1)
+"""In which the store tells its time."""
 REFUSE: Final = timedelta(seconds=60)
 """This far from the store's time a machine is not ready: its certificates and tokens would be refused elsewhere."""
 
@@ -40,7 +42,10 @@ class Clock:
         self._steady = _steady()
 
     def now(self) -> datetime:
-        return self._base + timedelta(seconds=_steady() - self._steady)
+        return self._at(_steady())
+
+    def _at(self, steady: float) -> datetime:
+        return self._base + timedelta(seconds=steady - self._steady)
 
     def scaled(self, span: timedelta) -> timedelta:
         return span / self.scale
@@ -53,6 +58,9 @@ class Clock:
     async def measure(self) -> timedelta:
         """Ask the store, taking half of the round trip for the way back; returns the offset.
 
+        The answer may be off by that half. A clock that agrees with it as far as it can tell is not moved: else two
+        processes of one machine would differ by as much as each of them waited for its answer.
+
         Raises `TimeoutError` if the answer took too long to say anything; the clock runs on as before then.
         """
         before = _steady()
@@ -60,8 +68,10 @@ class Clock:
         after = _steady()
         if after - before > SLOW.total_seconds():
             raise TimeoutError("the store took too long to say what time it is")
-        self._base = answer + timedelta(seconds=(after - before) / 2)
-        self._steady = after
+        doubt = timedelta(seconds=(after - before) / 2)
+        told = answer + doubt
+        if abs(told - self._at(after)) > doubt + TICK:
+            self._base, self._steady = told, after
         if abs(self.offset) > WARN:
             log.warning("clock_off", seconds=self.offset.total_seconds())
         return self.offset

@@ -54,9 +54,7 @@ async def test_the_full_report_says_what_the_short_one_says_and_when_and_how_fas
     for one in latency.values():
         assert 0 < one["p50"] <= one["p95"] <= one["p99"]
     assert latency["accept_to_provider"]["p99"] >= latency["accept_to_provider"]["p50"]
-    assert full["first_delivery_at"] <= full["last_delivery_at"] <= full["finished_at"]
-    first, accepted = (datetime.fromisoformat(full[name]) for name in ("first_delivery_at", "accepted_at"))
-    assert first > accepted - timedelta(seconds=1)  # by clocks of two processes, that agree as well as they can
+    assert full["accepted_at"] <= full["first_delivery_at"] <= full["last_delivery_at"] <= full["finished_at"]
     again = (await got(scene, f"/v1/sends/{send}/report")).json()
     assert again == full
 

@@ -1,5 +1,6 @@
 """The store's time: right by the last answer, steady in between, honest about how far off the machine is."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -58,6 +59,18 @@ async def test_an_answer_that_took_long_moves_nothing(monkeypatch: pytest.Monkey
         with pytest.raises(TimeoutError):
             await clock.measure()
     assert clock.now() - before < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(("ahead", "off"), [(0, 0), (20, 19.5)])
+async def test_an_answer_that_took_a_while_moves_no_clock_that_it_may_agree_with(ahead: float, off: float) -> None:
+    async def slow() -> datetime:
+        now = datetime.now(UTC) + timedelta(seconds=ahead)
+        await asyncio.sleep(1)
+        return now
+
+    clock = Clock(slow)
+    offset = await clock.measure()
+    assert abs(offset - timedelta(seconds=off)) < timedelta(milliseconds=100)
 
 
 async def test_a_minute_off_is_not_ready_and_less_is() -> None:
