@@ -88,10 +88,13 @@ class Backend:
                 pass  # a door that is shut for the moment
             await asyncio.sleep(NOTICED)
 
-    async def trickle(self, users: Sequence[str], rate: float, chance: Random) -> None:
-        """Single sends, so many a second, until cancelled; a slow answer holds up none of the others."""
+    async def trickle(self, users: Sequence[str], rate: float, chance: Random, over: asyncio.Event) -> None:
+        """Single sends, so many a second, until it is over; a slow answer holds up none of the others.
+
+        What was asked by then is waited for: a request that is cancelled as it connects leaves its socket open.
+        """
         async with asyncio.TaskGroup() as sends:
-            while True:
+            while not over.is_set():
                 await asyncio.sleep(chance.expovariate(rate))
                 sends.create_task(self.send("single", {"users": [chance.choice(users)]}))
 

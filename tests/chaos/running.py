@@ -1,10 +1,8 @@
 """Runs one case: campaigns and a trickle while the fault happens, then the books, closed by the checker."""
 
 import asyncio
-import contextlib
 import time
 import traceback
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -65,34 +63,21 @@ def _told(error: BaseException) -> list[str]:
 async def _play(case: Case, one: Scene) -> None:
     """The fault, while campaigns follow each other and single sends trickle; both end with it."""
     users = [device.user for device in one.devices if device.stable and device.platform == one.setup.variants[0]]
-    async with _going(one.backend.trickle(users, one.setup.trickle, one.chance)):
-        if case.drives:
-            await case.fault(one)
-            return
-        over = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_campaigns(one, over))
-            try:
+    over = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(one.backend.trickle(users, one.setup.trickle, one.chance, over))
+        try:
+            if not case.drives:
+                group.create_task(_campaigns(one, over))
                 await one.flowing()
-                await case.fault(one)
-            finally:
-                over.set()
+            await case.fault(one)
+        finally:
+            over.set()
 
 
 async def _campaigns(one: Scene, over: asyncio.Event) -> None:
     while not over.is_set():
         await one.campaign_again()
-
-
-@contextlib.asynccontextmanager
-async def _going(work: object) -> AsyncIterator[None]:
-    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _audit(case: Case, one: Scene, of: Run, began: float, watch: Watch) -> Outcome:
