@@ -1,10 +1,13 @@
 """An app of a test's own in a running fleet: its keys, variants, devices, and the sends that it makes."""
 
 import asyncio
+import os
 import secrets
+import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -202,6 +205,17 @@ def fates(report: Json) -> dict[str, int]:
 
 def utc() -> datetime:
     return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def frozen(pid: int | None) -> AsyncIterator[None]:
+    """A process that does nothing inside (SIGSTOP), and goes on where it was."""
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 async def until(

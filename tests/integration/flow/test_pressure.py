@@ -1,15 +1,13 @@
 """Queues at their limits and a reporter that does not keep up: what cannot be published waits, nothing is lost."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from services.cli.local.servers import Broker
-from tests.integration.flow.scene import Scene, fates, until
+from tests.integration.flow.scene import Scene, fates, frozen, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
@@ -24,16 +22,6 @@ async def at_most(broker: Broker, scene: Scene, queues: str, messages: int) -> A
         yield
     finally:
         await asyncio.to_thread(broker.ctl, "clear_policy", "--vhost", vhost, "tight")
-
-
-@asynccontextmanager
-async def frozen(pid: int | None) -> AsyncIterator[None]:
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 async def test_while_the_reporter_hears_nothing_and_its_queue_is_full_delivery_goes_on(
