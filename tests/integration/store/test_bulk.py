@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.flow.facets import facets_of
-from shared.store.bulk import Line
+from shared.store.bulk_plan import Line
 from shared.store.connection import Store
 from shared.store.devices import Registration
 from tests.integration.store.test_filters import someone

@@ -22,7 +22,7 @@ from services.ingest.doors.aerogear.request import EmptyAnswer
 from services.ingest.problems import invalid, missing
 from shared.flow.send import Problem
 from shared.providers.registry import provider
-from shared.store.bulk import Line
+from shared.store.bulk_plan import Line
 from shared.store.devices import Registration
 
 OLD_TOKEN: Final = "x-ag-old-token"  # noqa: S105  # a header's name
