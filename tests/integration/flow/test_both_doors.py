@@ -99,6 +99,15 @@ async def test_what_is_too_large_for_one_door_is_too_large_for_the_other(doors: 
         assert [one["state"] for one in said] == ["valid", "rejected"]
 
 
+async def previewed(doors: list[Door], question: Json) -> tuple[Json, Json]:
+    """What both doors say in one second: a preview names the one at which it would expire."""
+    first, other = doors
+    while True:
+        before, between, after = [await door.preview(question) for door in (first, other, first)]
+        if before == after:
+            return before, between
+
+
 async def test_an_estimate_and_a_preview_are_the_same_over_both(scene: Scene, doors: list[Door]) -> None:
     (apple,) = await scene.devices("apns", 1, user="ada", tags=["a"], attributes={"name": "Ada"})
     (google,) = await scene.devices("fcm", 1, user="bob", tags=["a"])
@@ -120,7 +129,7 @@ async def test_an_estimate_and_a_preview_are_the_same_over_both(scene: Scene, do
         {"message": {"title": "Ding", "data": {"a": "b"}}, "device": google.id},
     ]
     for question in questions:
-        over_http, over_amqp = [await door.preview(question) for door in doors]
+        over_http, over_amqp = await previewed(doors, question)
         assert over_http["payload"]
         assert over_amqp == over_http
     needs = {"template": True, "title": "{{ values.seat }}"}
