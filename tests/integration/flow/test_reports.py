@@ -170,6 +170,9 @@ async def all_of(scene: Scene, send: str, last: int | None = None) -> list[Event
 
 async def test_a_send_is_followed_to_its_end_and_resumed_without_gap_or_repeat(scene: Scene) -> None:
     await scene.crowd("apns", 1200)
+    (last,) = await scene.devices("fcm")  # refused until somebody has followed half-way: no sooner is the send over
+    refused = {"status": 429, "reason": "QUOTA_EXCEEDED", "message": "Rate exceeded.", "retry_after": "90", "times": 30}
+    await scene.providers.script("fcm", last.token, refused)
     async with scene.providers.knobs("apns", latency={"median": 0.3}):
         send = await scene.send()
         first: list[Event] = []
@@ -183,13 +186,15 @@ async def test_a_send_is_followed_to_its_end_and_resumed_without_gap_or_repeat(s
                 assert all(told[fate] == full["total"][fate] for fate in FATES), full
                 if one[0] >= 1:
                     break
+        assert first[-1][1] == "progress"
+        await scene.providers.script("fcm", last.token)
         rest = await all_of(scene, send, first[-1][0])
     whole = [*first, *rest]
     numbers = [number for number, _, _ in whole if number]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert [name for _, name, _ in whole[:-1]] == ["progress"] * (len(whole) - 1)
     assert whole[-1][1] == "finished"
-    assert whole[-1][2]["report"]["total"]["delivered"] == 1200
+    assert whole[-1][2]["report"]["total"]["delivered"] == 1201
     progress = [one["report"]["total"]["delivered"] for _, _, one in whole]
     assert progress == sorted(progress)
     everything = await all_of(scene, send, 0)
