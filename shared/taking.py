@@ -22,6 +22,7 @@ from shared.bus.incoming import Incoming
 from shared.ceiling import Ceiling
 from shared.flow.model import Travelling
 from shared.runtime.clock import Time
+from shared.runtime.express import express
 from shared.runtime.life import Life
 from shared.runtime.metrics import Metrics
 from shared.store.errors import StoreAway
@@ -45,6 +46,8 @@ class Source:
     queue: str
     prefetch: int
     handle: Handler
+    first: bool = False
+    """What it brings goes first in the event loop, as `express` says."""
     tenants: bool = False
     """Others than we publish to it: one who sends garbage must not shut the door for all, so the ceiling only warns."""
 
@@ -83,10 +86,11 @@ class Taking:
     async def _source(self, source: Source) -> None:
         """One queue, with a pause whenever the ceiling of what may be dead in it is reached."""
         ceiling = Ceiling(self.clock.scaled)
-        while not self.life.draining:
-            await self._take(source, ceiling)
-            if not self.life.draining:
-                await self._leave_alone(source, ceiling)
+        with express(source.first):
+            while not self.life.draining:
+                await self._take(source, ceiling)
+                if not self.life.draining:
+                    await self._leave_alone(source, ceiling)
 
     async def _take(self, source: Source, ceiling: Ceiling) -> None:
         """Until asked to stop, or until the ceiling is reached; what is in hand is finished first."""

@@ -5,6 +5,7 @@ import os
 from services.delivery.settings import DeliverySettings
 from services.delivery.wiring import main
 from shared.providers.registry import platforms, provider
+from shared.runtime.express import ExpressLoop
 from shared.runtime.settings import variable
 from shared.runtime.start import start
 
@@ -17,4 +18,5 @@ if __name__ == "__main__":
         main,
         about="delivers slices of one platform and records what became of each notification",
         extra=[provider(platform).Endpoints for platform in chosen],
+        loop=ExpressLoop,
     )

@@ -15,6 +15,7 @@ from shared.bus.topology import slices_queue
 from shared.flow.envelope import SlicesDue
 from shared.flow.lane import Lane
 from shared.in_force import InForce
+from shared.runtime.express import express
 from shared.runtime.metrics import Metrics
 from shared.taking import Handler, Source, Taking, read
 
@@ -41,19 +42,23 @@ class Worker:
 
     async def run(self) -> None:
         """Works until asked to stop, then finishes the chunks in flight and gives back the rest."""
-        async with (
-            open_grouper(self._together, linger=timedelta(), in_flight=self.turns, stagger=STAGGER) as now,
-            asyncio.TaskGroup() as tasks,
-        ):
+        with express():
+            async with open_grouper(self._together, linger=timedelta(), in_flight=self.turns, stagger=STAGGER) as now:
+                with express(goes_first=False):
+                    await self._take(now)
+        await self.slices.chunks.settled()
+
+    async def _take(self, now: Grouper[Message, None]) -> None:
+        async with asyncio.TaskGroup() as tasks:
             endless = [tasks.create_task(self.slices.leases.renew()), tasks.create_task(self.orders.run())]
             handlers: dict[Lane, Handler] = {Lane.NOW: partial(self._now, grouper=now), Lane.BULK: self._bulk}
             sources = [
-                Source(slices_queue(self.platform, lane), PREFETCH[lane], handle) for lane, handle in handlers.items()
+                Source(slices_queue(self.platform, lane), PREFETCH[lane], handle, first=lane is Lane.NOW)
+                for lane, handle in handlers.items()
             ]
             await self.taking.run(sources)
             for task in endless:
                 task.cancel()
-        await self.slices.chunks.settled()
 
     async def _now(self, incoming: Incoming, grouper: Grouper[Message, None]) -> None:
         await grouper.put(_message(incoming))

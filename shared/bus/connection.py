@@ -21,6 +21,7 @@ from shared.bus.incoming import Incoming
 from shared.bus.link import Link
 from shared.bus.publisher import Publisher
 from shared.bus.topology import DEAD, Argument, Topology
+from shared.runtime.express import express
 from shared.runtime.metrics import Metrics
 from shared.runtime.tasks import task_group
 
@@ -170,7 +171,8 @@ async def open_bus(
     if metrics:
         metrics.broker_blocked.set_function(lambda: out.blocked)
     async with task_group() as tasks:
-        running = [tasks.create_task(part.run()) for part in (publisher, out, into)]
+        with express():  # each frame is little work, and somebody may be waiting for it
+            running = [tasks.create_task(part.run()) for part in (publisher, out, into)]
         try:
             yield Bus(out, into, publisher, tasks, metrics)
         finally:

@@ -97,7 +97,7 @@ class Pool:
         self._queues[batch.lane].append(batch)
         self._given_at[batch] = now
         self._connect_if_needed(now)
-        self._on.turns.ask(self)
+        self._on.turns.ask(self, batch.lane)
 
     def withdraw(self, batch: Batch) -> None:
         """Nobody waits for it any more: what is not written yet will not be."""
@@ -132,7 +132,12 @@ class Pool:
             log.info("concurrency_lowered", host=self._origin.host, why=why, limit=int(self._limit.value))
             self._on.watch.lowered(why)
         elif self._limit.value > before and self._given_at:
-            self._on.turns.ask(self)
+            self._on.turns.ask(self, self._lane)
+
+    @property
+    def _lane(self) -> Lane:
+        """Of what is to be written next."""
+        return Lane.NOW if self._queues[Lane.NOW] else Lane.BULK
 
     @property
     def limit(self) -> int:
@@ -320,7 +325,7 @@ class Pool:
     def hearing(self) -> None:
         """The turn is asked for before answers wake anybody, so that it comes first."""
         if self._given_at:
-            self._on.turns.ask(self)
+            self._on.turns.ask(self, self._lane)
 
     def heard(self, link: Link) -> None:
         """Answers, or room to write."""
@@ -328,7 +333,7 @@ class Pool:
             self._backoff.succeeded()
         if not link.connection.usable:
             self._conclude(link, None)
-        self._on.turns.ask(self)
+        self._on.turns.ask(self, self._lane)
 
     def lost(self, link: Link, error: Exception | None) -> None:
         """TCP has ended."""

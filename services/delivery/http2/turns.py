@@ -5,6 +5,7 @@ from time import perf_counter
 from typing import Final, Protocol
 
 from shared.flow.lane import Lane
+from shared.runtime.express import express_context
 
 A_TURN: Final = 0.002
 """Seconds of building in one loop turn, so that whatever else the loop serves is not kept waiting."""
@@ -28,27 +29,32 @@ class Turns:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._wanting: dict[Writer, None] = {}
-        self._called = False
+        self._called: asyncio.Handle | None = None
+        self._lane = Lane.BULK
+        self._contexts = {lane: express_context(goes_first=lane is Lane.NOW) for lane in Lane}
 
-    def ask(self, writer: Writer) -> None:
-        """It wants to write, soon."""
+    def ask(self, writer: Writer, lane: Lane) -> None:
+        """It wants to write, soon: requests of this lane, and perhaps of others after them."""
         self._wanting[writer] = None
-        if not self._called:
-            self._called = True
-            self._loop.call_soon(self._turn)
+        if self._called is not None and lane is Lane.NOW and self._lane is not Lane.NOW:
+            self._called.cancel()
+            self._called = None
+        if self._called is None:
+            self._lane = lane
+            self._called = self._loop.call_soon(self._turn, context=self._contexts[lane])
 
     def _turn(self) -> None:
-        self._called = False
+        self._called = None
         wanting, self._wanting = self._wanting, {}
         until = perf_counter() + A_TURN
-        unserved: list[Writer] = []
-        served: list[Writer] = []
+        unserved: list[tuple[Writer, Lane]] = []
+        served: list[tuple[Writer, Lane]] = []
         for lane in (Lane.NOW, Lane.BULK):
             for writer in wanting:
                 had_time = perf_counter() < until
                 if writer.write(lane, until):
-                    (served if had_time else unserved).append(writer)
+                    (served if had_time else unserved).append((writer, lane))
         for writer in wanting:
             writer.flush()
-        for writer in (*unserved, *served):
-            self.ask(writer)
+        for writer, lane in (*unserved, *served):
+            self.ask(writer, lane)

@@ -17,6 +17,7 @@ from services.delivery.http2.proxy import Proxy, proxies
 from services.delivery.http2.turns import A_TURN, Turns
 from shared.flow.lane import Lane
 from shared.flow.verdict import Answer, ConnectionTrouble, NotProcessed
+from shared.runtime.express import ExpressLoop
 
 COLUMN = st.one_of(st.binary(max_size=300), st.lists(st.binary(max_size=300), min_size=4, max_size=4))
 
@@ -140,9 +141,44 @@ async def test_who_had_no_time_in_a_turn_comes_first_in_the_next() -> None:
     log: list[str] = []
     turns = Turns(asyncio.get_running_loop())
     for name in "abc":
-        turns.ask(Greedy(log, name))
+        turns.ask(Greedy(log, name), Lane.BULK)
     began = perf_counter()
     while len(log) < 9:  # noqa: ASYNC110  # it is the turns of the loop that are counted
         await asyncio.sleep(0)
     assert sorted(log[:3]) == sorted(log[3:6]) == ["a", "b", "c"]
     assert perf_counter() - began >= 8 * A_TURN
+
+
+def test_a_turn_that_bulk_asked_for_comes_sooner_when_now_asks_too() -> None:
+    """On the loop that delivery has, where what goes first overtakes what was ready before."""
+
+    async def main() -> list[str]:
+        log: list[str] = []
+        loop = asyncio.get_running_loop()
+        turns = Turns(loop)
+        turns.ask(Seen(log), Lane.BULK)
+        for _ in range(5):
+            loop.call_soon(log.append, "rest")
+        turns.ask(Seen(log), Lane.NOW)
+        await asyncio.sleep(0.01)
+        return log
+
+    with asyncio.Runner(loop_factory=ExpressLoop) as runner:
+        log = runner.run(main())
+    assert log[0] == "now"
+    assert log.count("now") == 2  # both had their turn, once
+    assert log.count("rest") == 5
+
+
+class Seen:
+    """Writes down that it was asked."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def write(self, lane: Lane, until: float) -> bool:  # noqa: ARG002  # as a writer is asked
+        if lane is Lane.NOW:
+            self.log.append("now")
+        return False
+
+    def flush(self) -> None: ...
