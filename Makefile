@@ -28,19 +28,8 @@ up: setup ## Start everything and leave it running
 down: $(CARILLON) ## Stop what `make up` started
 	@$(CARILLON) down
 
-FLOW := tests/integration/flow
-FLOW_1 := $(wildcard $(FLOW)/test_[a-m]*.py)
-FLOW_2 := $(filter-out $(FLOW_1),$(wildcard $(FLOW)/test_*.py))
-FUZZ := tests/integration/ingest/test_schemathesis.py
-PURE := tests/unit tests/interop tests/integration/simulator tests/integration/transport
-LANES := flow-1 flow-2 pure
-test: setup ## Run every test against real servers: the flow's, which mostly wait, and those that need none beside all others
-	@mkdir -p build; pids=; failed=0; trap 'kill $$pids 2>/dev/null || true' INT TERM; \
-	$(BIN)/python -m pytest $(FLOW_1) > build/test-flow-1.txt 2>&1 & pids="$$pids $$!"; \
-	$(BIN)/python -m pytest $(FLOW_2) > build/test-flow-2.txt 2>&1 & pids="$$pids $$!"; \
-	$(BIN)/python -m pytest $(PURE) $(FUZZ) > build/test-pure.txt 2>&1 & pids="$$pids $$!"; \
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(FLOW) $(PURE) $(FUZZ)) || failed=1; \
-	for one in $$pids; do wait $$one || failed=1; done; cat $(LANES:%=build/test-%.txt); exit $$failed
+test: setup ## Run every test against real servers, in four processes beside each other
+	@$(BIN)/python -m tests.lanes
 
 check: .venv/installed ## Lint, format, types, imports and dependencies
 	$(BIN)/ruff check .
@@ -55,7 +44,7 @@ bench: setup ## Measure this machine: about 15 minutes on a quiet one
 MINUTES ?= 10
 EXAMPLES ?= 1000
 fuzz: setup ## Ask every operation of the API 1000 things (EXAMPLES=… for others) that its document allows or not
-	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(FUZZ)
+	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/integration/ingest/test_schemathesis.py
 
 soak: setup ## Try the engine for 10 minutes (MINUTES=2 for fewer) under faults that come and go
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
