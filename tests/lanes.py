@@ -1,9 +1,11 @@
 """`python -m tests.lanes`: every test, in four processes beside each other, which mostly wait for servers.
 
 So many fleets on few cores make a process wait for a second now and then, and a test that cannot bear it fails there.
-What failed is tried once more, alone: what fails again is broken; what passes is named at the end, to be mended too.
+What failed is tried once more when nothing runs beside it: what fails again is broken; what passes is named at the end,
+to be mended too.
 """
 
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests import failed
+from tests import outcomes
+from tests.outcomes import ONLY_TESTS_FAILED
 
 FLOW: Final = Path("tests/integration/flow")
 FUZZ: Final = "tests/integration/ingest/test_schemathesis.py"
@@ -19,8 +22,8 @@ PURE: Final = ("tests/unit", "tests/interop", "tests/integration/simulator", "te
 """They need no fleet."""
 AT_MOST: Final = 3
 """More than so many are no accident, and are not tried again."""
-ALL_PASSED: Final = 0
-SOME_FAILED: Final = 1
+STOPPING: Final = 20
+"""Seconds that a process has to stop its servers."""
 
 
 @dataclass
@@ -38,28 +41,45 @@ class Lane:
         return self.build / f"test-{self.name}.txt"
 
     @property
-    def failures(self) -> Path:
-        return self.build / f"failed-{self.name}.txt"
+    def outcomes(self) -> Path:
+        return self.build / f"outcomes-{self.name}.txt"
+
+    def named(self, outcome: str) -> list[str]:
+        """The tests that passed, or failed."""
+        lines = self.outcomes.read_text().splitlines() if self.outcomes.exists() else []
+        return list(dict.fromkeys(line.partition(" ")[2] for line in lines if line.startswith(f"{outcome} ")))
 
     def start(self) -> None:
+        if not self.arguments:  # pytest would take all there are
+            raise ValueError(f"lane {self.name} has no tests")
         self.build.mkdir(exist_ok=True)
-        self.failures.unlink(missing_ok=True)
-        argv = [sys.executable, "-m", "pytest", "-p", failed.__name__, f"--failed={self.failures}", *self.arguments]
-        with self.said.open("wb") as out:
-            self.process = subprocess.Popen(argv, stdout=None if self.shown else out, stderr=subprocess.STDOUT)
+        self.outcomes.unlink(missing_ok=True)
+        plugin = ["-p", outcomes.__name__, f"--outcomes={self.outcomes}"]
+        argv = [sys.executable, "-m", "pytest", *plugin, *self.arguments]
+        if self.shown:
+            self.process = subprocess.Popen(argv)
+        else:
+            with self.said.open("wb") as out:
+                self.process = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT)
 
-    def ended(self) -> tuple[int, list[str]]:
-        """Waits for its exit code and the tests that failed."""
+    def ended(self) -> int:
+        """Waits for its exit code. Code and names must fit: what else went wrong is no failure of a test."""
         assert self.process is not None
         code = self.process.wait()
         if not self.shown:
             sys.stdout.write(self.said.read_text(errors="replace"))
             sys.stdout.flush()
-        return code, self.failures.read_text().splitlines() if self.failures.exists() else []
+        return code if (code == ONLY_TESTS_FAILED) == bool(self.named("failed")) else 1
 
     def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
+        """At once asked to, and ended if it does not."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(STOPPING)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
             self.process.wait()
 
 
@@ -77,30 +97,33 @@ def lanes(build: Path) -> list[Lane]:
 
 
 def run(running: Sequence[Lane]) -> int:
-    """Starts them; the exit code: 0 if every test passed, beside the others or alone."""
+    """Starts them; the exit code: 0 if every test passed, beside the others or later."""
+    codes = _ends(running)
+    failed = [test for lane in running for test in lane.named("failed")]
+    if set(codes) == {0}:
+        return 0
+    if not set(codes) <= {0, ONLY_TESTS_FAILED} or len(failed) > AT_MOST:
+        return 1
+    sys.stdout.write("\nOnce more, with nothing beside:\n")
+    sys.stdout.flush()
+    again = Lane("again", failed, running[0].build, shown=True)
+    (code,) = _ends([again])
+    if code or set(again.named("passed")) != set(failed):  # one that is skipped now has not passed
+        return 1
+    sys.stdout.write("".join(f"FAILED BESIDE THE OTHERS, PASSED ALONE: {one}\n" for one in failed))
+    return 0
+
+
+def _ends(running: Sequence[Lane]) -> list[int]:
     try:
         for lane in running:
             lane.start()
-        ends = [lane.ended() for lane in running]
+        return [lane.ended() for lane in running]
     finally:
         for lane in running:
             lane.stop()
-    codes, again = {code for code, _ in ends}, [test for _, tests in ends for test in tests]
-    if codes == {ALL_PASSED}:
-        return 0
-    if not codes <= {ALL_PASSED, SOME_FAILED} or not 0 < len(again) <= AT_MOST:
-        return 1
-    return _alone(again)
-
-
-def _alone(tests: Sequence[str]) -> int:
-    sys.stdout.write("\nOnce more, alone:\n")
-    sys.stdout.flush()
-    code = subprocess.run([sys.executable, "-m", "pytest", *tests], check=False).returncode
-    if code == ALL_PASSED:
-        sys.stdout.write("".join(f"FAILED BESIDE THE OTHERS, PASSED ALONE: {one}\n" for one in tests))
-    return code
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(run(lanes(Path("build"))))

@@ -50,7 +50,8 @@ class Worker:
 
     async def _take(self, now: Grouper[Message, None]) -> None:
         async with asyncio.TaskGroup() as tasks:
-            endless = [tasks.create_task(self.slices.leases.renew()), tasks.create_task(self.orders.run())]
+            with express():  # little work, and claims must not run out while much is ready
+                endless = [tasks.create_task(self.slices.leases.renew()), tasks.create_task(self.orders.run())]
             handlers: dict[Lane, Handler] = {Lane.NOW: partial(self._now, grouper=now), Lane.BULK: self._bulk}
             sources = [
                 Source(slices_queue(self.platform, lane), PREFETCH[lane], handle, first=lane is Lane.NOW)

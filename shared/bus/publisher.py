@@ -10,6 +10,7 @@ from shared.bus.amqp import Channel, Message, outgoing
 from shared.bus.errors import BusError, NotConfirmed, Unroutable, Why
 from shared.bus.link import BACKOFF, Link
 from shared.bus.topology import DEFAULT
+from shared.runtime.express import express
 
 CHANNELS: Final = 3
 IN_FLIGHT: Final = 900
@@ -62,7 +63,8 @@ class Publisher:
             async with asyncio.timeout(limit), self._room:
                 channel = await self._channel()
                 sent = True
-                await channel.publish(exchange, key, message, mandatory=mandatory)
+                with express():  # a channel has a lock, and others wait for it
+                    await channel.publish(exchange, key, message, mandatory=mandatory)
         except TimeoutError:
             why: Why = "blocked" if self._link.blocked else "timeout" if self._link.up else "connection"
             raise NotConfirmed(why, f"no answer within {limit:g} s", sent=sent) from None

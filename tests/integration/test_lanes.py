@@ -61,6 +61,22 @@ def test_what_cannot_be_collected_is_no_failure_of_a_test(folder: Path, capfd: p
     assert "Once more" not in capfd.readouterr().out
 
 
+def test_what_is_wrong_beside_a_test_that_failed_is_not_excused(folder: Path) -> None:
+    ends = "import os\ndef test_ends():\n    os._exit(1)\n"
+    assert outcome(folder, ends=ends, once=ONCE) == 1
+    assert outcome(folder, ends=ends + ONCE.replace("test_once", "test_a"), fine=FINE) == 1
+
+
+def test_what_is_skipped_the_second_time_has_not_passed(folder: Path) -> None:
+    skipped = ONCE.replace("assert there", "if there:\n        __import__('pytest').skip('gone')\n    assert there")
+    assert outcome(folder, skipped=skipped) == 1
+
+
+def test_a_lane_without_tests_is_refused(folder: Path) -> None:
+    with pytest.raises(ValueError, match="lane none has no tests"):
+        run([Lane("none", [], folder)])
+
+
 def test_every_test_is_in_one_lane_and_only_one(folder: Path) -> None:
     rest, *others = lanes(folder)
     named = [Path(one) for lane in others for one in lane.arguments]

@@ -323,7 +323,7 @@ class Pool:
         self._on.watch.connected(fine=True)
 
     def hearing(self) -> None:
-        """The turn is asked for before answers wake anybody, so that it comes first."""
+        """The turn is asked for before answers wake anybody, so that it comes before them in its lane."""
         if self._given_at:
             self._on.turns.ask(self, self._lane)
 

@@ -44,12 +44,14 @@ class Turns:
             self._called = self._loop.call_soon(self._turn, context=self._contexts[lane])
 
     def _turn(self) -> None:
+        """One that `now` asked for builds and sends nothing else: bulk has its turn after it."""
         self._called = None
+        lanes = (Lane.NOW,) if self._lane is Lane.NOW else (Lane.NOW, Lane.BULK)
         wanting, self._wanting = self._wanting, {}
         until = perf_counter() + A_TURN
         unserved: list[tuple[Writer, Lane]] = []
         served: list[tuple[Writer, Lane]] = []
-        for lane in (Lane.NOW, Lane.BULK):
+        for lane in lanes:
             for writer in wanting:
                 had_time = perf_counter() < until
                 if writer.write(lane, until):
@@ -58,3 +60,6 @@ class Turns:
             writer.flush()
         for writer, lane in (*unserved, *served):
             self.ask(writer, lane)
+        if Lane.BULK not in lanes:
+            for writer in wanting:
+                self.ask(writer, Lane.BULK)

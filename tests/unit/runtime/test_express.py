@@ -4,15 +4,28 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
-from shared.runtime.express import IN_A_ROW, ExpressLoop, express, express_context
+import pytest
+
+from shared.runtime.express import MOST, SHARE, ExpressLoop, express, express_context
 
 T = TypeVar("T")
 
 
-def on_it(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    with asyncio.Runner(loop_factory=ExpressLoop) as runner:
+class Time:
+    """It passes as callbacks say, and no other."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def on_it(main: Callable[[], Coroutine[Any, Any, T]], time: Time | None = None) -> T:
+    with asyncio.Runner(loop_factory=partial(ExpressLoop, time or Time())) as runner:
         return runner.run(main())
 
 
@@ -31,26 +44,58 @@ def test_the_steps_of_what_goes_first_follow_each_other() -> None:
     async def main() -> list[str]:
         log: list[str] = []
         rest = [started(steps(log, "rest", 3), goes_first=False) for _ in range(10)]
-        await asyncio.gather(started(steps(log, "first", IN_A_ROW - 1), goes_first=True), *rest)
+        await asyncio.gather(started(steps(log, "first", 30), goes_first=True), *rest)
         return log
 
     log = on_it(main)
-    assert log.count("first") == IN_A_ROW - 1
-    assert log.count("rest") == 30
-    assert log[: IN_A_ROW - 1] == ["first"] * (IN_A_ROW - 1)
+    assert log.count("first") == log.count("rest") == 30
+    assert log[:30] == ["first"] * 30
 
 
-def test_the_rest_has_its_turns_however_much_goes_first() -> None:
+def test_the_rest_has_its_share_of_the_time_however_much_goes_first() -> None:
+    time = Time()
+
+    async def busy(used: list[float], step: float) -> None:
+        while True:
+            time.now += step
+            used[0] += step
+            await asyncio.sleep(0)
+
+    async def main() -> tuple[float, float]:
+        first, rest = [0.0], [0.0]
+        endless = [started(busy(first, step), goes_first=True) for step in (0.002, 0.0002)]
+        endless += [started(busy(rest, 0.00005), goes_first=False) for _ in range(20)]
+        with express():
+            while first[0] < 1:  # noqa: ASYNC110  # it is the turns of the loop that pass
+                await asyncio.sleep(0)
+        for one in endless:
+            one.cancel()
+        return first[0], rest[0]
+
+    first, rest = on_it(main, time)
+    assert rest / first == pytest.approx(SHARE, rel=0.1)
+
+
+def test_the_rest_does_not_make_up_for_what_it_had_no_use_for() -> None:
+    time = Time()
+
+    async def work(log: list[str], name: str, count: int) -> None:
+        for _ in range(count):
+            time.now += 0.001
+            log.append(name)
+            await asyncio.sleep(0)
+
     async def main() -> list[str]:
         log: list[str] = []
-        endless = started(steps(log, "first", 10_000), goes_first=True)
-        await started(steps(log, "rest", 20), goes_first=False)
-        endless.cancel()
-        return log
+        await started(work(log, "alone", 10_000), goes_first=True)
+        await asyncio.gather(
+            started(work(log, "rest", 100), goes_first=False), started(work(log, "first", 100), goes_first=True)
+        )
+        return log[10_000:]
 
-    log = on_it(main)
-    assert log.count("rest") == 20
-    assert log.count("first") <= 21 * (IN_A_ROW + 1)
+    log = on_it(main, time)
+    assert log.index("first") <= MOST / 0.001 + 1
+    assert 15 <= log[:100].count("rest") <= 22
 
 
 def test_what_is_started_by_what_goes_first_goes_first_too() -> None:
@@ -146,7 +191,7 @@ def test_a_task_that_is_cancelled_is_not_run_any_more() -> None:
         log: list[str] = []
         handle = asyncio.get_running_loop().call_soon(log.append, "never")
         handle.cancel()
-        task = started(steps(log, "step", 100), goes_first=True)
+        task = started(steps(log, "step", 100), goes_first=False)
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
