@@ -38,7 +38,7 @@ check: .venv/installed ## Lint, format, types, imports and dependencies
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry .
 
-bench: setup ## Measure this machine: about 15 minutes on a quiet one
+bench: setup ## Measure this machine: about 20 minutes on a quiet one
 	$(BIN)/python -m tests.bench
 
 MINUTES ?= 10
